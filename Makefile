@@ -1,0 +1,47 @@
+# `make demo` and `make test` do all the set-up that they need.
+.DEFAULT_GOAL := help
+.PHONY: help setup check format test demo demo-stop bench crds image clean
+SHELL := /bin/bash
+BIN := .venv/bin
+# One file a process: each has its own servers.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
+
+help:  ## Show these lines
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+setup:  ## Make .venv with pinned packages; install PostgreSQL and zstd where they are missing
+	@scripts/setup.sh
+
+check: setup  ## Format, lint, types, layers, generated files
+	$(BIN)/ruff format --check operator tests
+	$(BIN)/ruff check operator tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit/test_generated.py
+
+format: setup  ## Format, and mend what the linter can mend
+	$(BIN)/ruff check --fix operator tests
+	$(BIN)/ruff format operator tests
+
+test: check  ## Everything: the gate, unit, contract, integration, end to end
+	$(BIN)/python -m pytest tests --ignore=tests/bench $(PYTEST_FLAGS)
+
+demo: setup  ## The main job, end to end, in .demo/ (KEEP=1 leaves it running)
+	@KEEP=$(KEEP) scripts/demo.sh
+
+demo-stop:  ## Stop a demo that was left running
+	@scripts/demo.sh stop
+
+bench: setup  ## Ratios against pg_dump and against the seed's script, on a database of 1 GB
+	$(BIN)/python -m tests.bench
+
+crds: setup  ## Write the CRDs again from the models
+	$(BIN)/strongroom crds --output crds
+	$(BIN)/strongroom crds --output helm/strongroom/crds
+
+image:  ## Build the container image
+	docker build -t strongroom:dev .
+
+clean:  ## Remove what the targets above made
+	@scripts/demo.sh stop 2>/dev/null || true
+	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,177 @@
+"""Carrying out one claimed Job: attempts until one succeeds or none is left, then the delivery of the outcome.
+
+Every step is written down before it is taken, so a new agent continues where an old one was killed.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from strongroom.agent import clock
+from strongroom.agent.attempting import Attempts
+from strongroom.agent.delivery import deliver
+from strongroom.agent.folders import JobFolder
+from strongroom.agent.jobstatuses import JobReason
+from strongroom.agent.records import Attempt, Outcome, Plan, build_failure
+from strongroom.agent.reporting import Reporter
+from strongroom.agent.retries import Conclude, Follow, Start, conclude_late, next_step
+from strongroom.agent.secretfiles import fetch_secrets
+from strongroom.agent.settings import Timing
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.result import WorkResult
+from strongroom.api.workorder import WorkOrder
+from strongroom.kube.client import KubeClient
+from strongroom.kube.errors import ApiError
+from strongroom.kube.following import pause_seconds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Means:
+    """What every execution of this agent works with."""
+
+    client: KubeClient
+    worker_command: tuple[str, ...]
+    timing: Timing
+
+
+class Execution:
+    """One Job on this host, from its claim to its folder's removal."""
+
+    def __init__(self, means: Means, plan: Plan, folder: JobFolder) -> None:
+        """The folder must be complete: created now, or left by an earlier agent."""
+        self.plan = plan
+        self._means = means
+        self._folder = folder
+        self._attempts = Attempts(
+            plan,
+            folder,
+            worker_command=means.worker_command,
+            kill_grace_seconds=means.timing.kill_grace_seconds,
+        )
+        self._cancelled = asyncio.Event()
+        self.decided = False
+        """Whether only the delivery is left: no worker of it runs any more."""
+
+    def __str__(self) -> str:
+        """The Job's namespace and name."""
+        return f"Job {self.plan.namespace}/{self.plan.name}"
+
+    def cancel(self) -> None:
+        """The Job was deleted, or ended by others: end its worker."""
+        self._cancelled.set()
+
+    async def run(self) -> None:
+        """Until the API has the outcome. If this task is cancelled, a running worker is left to the next agent.
+
+        Raises OSError when the state folder cannot be read or written; running again continues.
+        """
+        outcome = await asyncio.to_thread(self._folder.outcome)
+        if outcome is None:
+            outcome = await self._decide()
+        self.decided = True
+        timing = self._means.timing
+        await deliver(
+            self._means.client,
+            self.plan,
+            outcome,
+            longest_pause=timing.longest_api_pause_seconds,
+        )
+        await asyncio.to_thread(self._folder.remove)
+        log.info(
+            "%s is over (%s): %s %s", self, outcome.job_reason, outcome.result.reason, outcome.result.message
+        )
+
+    async def give_up(self, message: str) -> None:
+        """End the Job for a fault of our own: its worker is ended, and the fault is its outcome."""
+        attempts = await asyncio.to_thread(self._folder.attempts)
+        if attempts and attempts[-1].result is None:
+            await self._attempts.end(attempts[-1])
+        result = self._failure(Reason.InternalError, message)
+        outcome = Outcome(result=result, job_reason=JobReason.PodFailurePolicy.name, failed=len(attempts))
+        await asyncio.to_thread(self._folder.save_outcome, outcome)
+
+    async def _decide(self) -> Outcome:
+        reporter = Reporter(self._means.client, self.plan, self._means.timing.progress_seconds)
+        reporting = asyncio.create_task(reporter.run())
+        try:
+            outcome = await self._attempt_until_decided(reporter)
+        finally:
+            reporting.cancel()
+            # Its last write must not come after the outcome's.
+            await asyncio.wait([reporting])
+        try:
+            await asyncio.to_thread(self._folder.save_outcome, outcome)
+        except OSError as error:
+            # The attempts' records lead to the same decision again: a full disk need not hold up the delivery.
+            log.warning("%s: its outcome is not kept on disk: %s", self, error)
+        return outcome
+
+    async def _attempt_until_decided(self, reporter: Reporter) -> Outcome:
+        timing = self._means.timing
+        while True:
+            attempts = await asyncio.to_thread(self._folder.attempts)
+            reporter.failed = sum(1 for a in attempts if a.result and a.result.outcome != "Succeeded")
+            step = next_step(
+                self.plan,
+                attempts,
+                clock.now(),
+                first_pause=timing.retry_seconds,
+                longest_pause=timing.longest_retry_seconds,
+            )
+            match step:
+                case Conclude(outcome):
+                    return outcome
+                case Follow(attempt):
+                    await self._attempts.follow(attempt, reporter, self._cancelled)
+                case Start(number, at):
+                    ended = await self._pause(at, attempts) or await self._start(number, attempts)
+                    if ended is not None:
+                        return ended
+
+    async def _pause(self, until: datetime, attempts: list[Attempt]) -> Outcome | None:
+        """Wait for the moment of the next attempt; an outcome only if the Job is cancelled before."""
+        pause = max(0.0, (until - clock.now()).total_seconds())
+        try:
+            async with asyncio.timeout(pause):
+                await self._cancelled.wait()
+        except TimeoutError:
+            return None
+        return self._cancellation(len(attempts))
+
+    async def _start(self, number: int, attempts: list[Attempt]) -> Outcome | None:
+        """Begin an attempt; an outcome if that is impossible for good."""
+        order = WorkOrder.model_validate_json(await asyncio.to_thread(self._folder.order.read_bytes))
+        failures = 0
+        while not self._cancelled.is_set():
+            left = self.plan.seconds_left(clock.now())
+            if left is not None and left <= 0:
+                return conclude_late(self.plan, attempts, clock.now())
+            try:
+                values = await fetch_secrets(self._means.client, order)
+            except StrongroomError as error:
+                result = self._failure(error.reason, error.message)
+                return Outcome(
+                    result=result, job_reason=JobReason.PodFailurePolicy.name, failed=len(attempts) + 1
+                )
+            except (ApiError, TimeoutError) as error:
+                log.warning("%s waits for its Secrets: %s", self, error)
+                failures += 1
+                await asyncio.sleep(
+                    min(self._means.timing.longest_api_pause_seconds, pause_seconds(failures))
+                )
+            else:
+                await self._attempts.start(number, values)
+                return None
+        return self._cancellation(len(attempts))
+
+    def _cancellation(self, failed: int) -> Outcome:
+        result = self._failure(Reason.Cancelled, "the Job was deleted or ended by others before it ran")
+        return Outcome(result=result, job_reason=JobReason.PodFailurePolicy.name, failed=failed)
+
+    def _failure(self, reason: Reason, message: str) -> WorkResult:
+        return build_failure(
+            self.plan.run_uid, reason, message, started_at=self.plan.started_at, now=clock.now()
+        )

@@ -1,0 +1,39 @@
+"""Nothing that leaves the machine holds a secret: what workers say is searched for the very values they were given."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+SHORTEST = 4
+"""A shorter value would blank out half of every message, and protects nothing."""
+MASK = "[secret]"
+
+
+class Redactor:
+    """Replaces known secret values in text."""
+
+    def __init__(self, values: Iterable[bytes]) -> None:
+        """Multi-line values (keys, certificates) are looked for line by line, because excerpts join lines."""
+        lines = {line.strip() for value in values for line in value.decode(errors="replace").splitlines()}
+        self._needles = sorted((line for line in lines if len(line) >= SHORTEST), key=len, reverse=True)
+
+    def text(self, text: str) -> str:
+        """The text with every secret masked."""
+        for needle in self._needles:
+            text = text.replace(needle, MASK)
+        return text
+
+    def json(self, value: Any) -> Any:
+        """Parsed JSON with every string in it masked; keys are our own words."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.json(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self.json(item) for key, item in value.items()}
+        return value
+
+
+def redactor_of(secrets: Path) -> Redactor:
+    """A redactor for the values in a secrets folder, `<Secret>/<key>`; none are known when the folder is gone."""
+    return Redactor(file.read_bytes() for file in secrets.glob("*/*") if file.is_file())

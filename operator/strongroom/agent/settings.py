@@ -1,0 +1,49 @@
+"""What an agent is told at its start."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How often and how long, in seconds. The defaults are the promises; tests shorten them."""
+
+    lease_seconds: int = 40
+    renew_seconds: float = 10
+    heartbeat_seconds: float = 60
+    progress_seconds: float = 5
+    pass_seconds: float = 30
+    kill_grace_seconds: float = 20
+    """Between SIGTERM and SIGKILL: a worker ends its children and removes its temporary files."""
+    retry_seconds: float = 10
+    longest_retry_seconds: float = 360
+    """The first and the longest pause between attempts, doubling between them, as the Job controller does."""
+    longest_api_pause_seconds: float = 30
+    """Between two tries to deliver a result to an API server that is down."""
+
+
+@dataclass(frozen=True)
+class AgentSettings:
+    """One agent: which DockerHost it is, whom it serves, and where it keeps what must survive it."""
+
+    kubeconfig: Path | None
+    host_name: str
+    state_dir: Path
+    namespace: str = "default"
+    """Of the DockerHost; always served."""
+    served_namespaces: tuple[str, ...] = ()
+    """Other namespaces whose Jobs this machine accepts. Decided here, on the machine, and not through the API."""
+    secrets_dir: Path | None = None
+    """Where Secrets lie while a worker needs them, for instance on a tmpfs. Default: in the Job's folder."""
+    max_jobs: int = 2
+    identity: str | None = None
+    """Name under which Lease and Jobs are claimed. It must outlive a restart; default: one kept in the state folder."""
+    worker_command: tuple[str, ...] = field(default=(sys.executable, "-m", "strongroom", "worker"))
+    drain: bool = False
+    """On SIGTERM, wait for running Jobs instead of leaving their workers to be adopted."""
+    timing: Timing = field(default_factory=Timing)
+
+    def serves(self, namespace: str) -> bool:
+        """Whether Jobs of that namespace may run here."""
+        return namespace == self.namespace or namespace in self.served_namespaces

@@ -1,0 +1,52 @@
+"""What an ended attempt came to, from how it ended and what it left: pure."""
+
+from datetime import datetime
+from enum import Enum
+
+from strongroom.agent.records import Attempt, Plan, build_failure
+from strongroom.api.errors import Reason
+from strongroom.api.result import WorkResult
+
+
+class End(Enum):
+    """Why the agent no longer waits for a worker."""
+
+    Exited = "it ended by itself"
+    Deadline = "the Job's time is up"
+    Cancelled = "nobody wants the Job any more"
+
+
+def judge(
+    plan: Plan, attempt: Attempt, end: End, left: WorkResult | str, *, how: str, now: datetime
+) -> WorkResult:
+    """The attempt's result: the worker's, or ours in its place.
+
+    `left` is the worker's result, or in words what is wrong with it; `how` says more about the process's end.
+    A whole result of success stands whatever came after it: the worker writes it as its last act.
+    """
+
+    def failure(reason: Reason, message: str) -> WorkResult:
+        return build_failure(plan.run_uid, reason, message, started_at=attempt.started_at, now=now)
+
+    if isinstance(left, WorkResult) and left.outcome == "Succeeded":
+        return left
+    if end is End.Deadline:
+        return failure(
+            Reason.DeadlineExceeded, f"the worker ran into the deadline of {plan.deadline_seconds} s"
+        )
+    if end is End.Cancelled:
+        return failure(Reason.Cancelled, "the Job was deleted or ended by others while it ran")
+    if isinstance(left, str):
+        return failure(Reason.WorkerLost, f"the worker is gone and {left}{how}")
+    if left.reason == Reason.Cancelled.name:
+        # Not by us: the machine goes down, or someone sent a signal. The order itself still stands.
+        return failure(Reason.WorkerLost, "the worker was stopped by a signal from outside")
+    return left
+
+
+def describe_end(exit_code: int | None, words: str) -> str:
+    """How a process ended, as far as is known, to stand behind a sentence."""
+    ended = (
+        "" if exit_code is None else f" (signal {-exit_code})" if exit_code < 0 else f" (exit {exit_code})"
+    )
+    return f"{ended}; its last words: {words}" if words else ended

@@ -1,0 +1,147 @@
+"""BackupStore: a place that keeps copies, and how it is."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from strongroom.api.conditions import Condition
+from strongroom.api.fields import (
+    AbsolutePath,
+    Bytes,
+    Duration,
+    Fields,
+    Host,
+    Line,
+    Port,
+    SecretKeyReference,
+    Time,
+)
+from strongroom.api.rules import rule, with_rules
+
+
+class LocalStore(Fields):
+    """A folder on the machine where the Job runs."""
+
+    path: AbsolutePath = Field(
+        description="Absolute path of an existing folder. It is never made: a missing one may be an unmounted disk."
+    )
+
+
+class S3Store(Fields):
+    """A bucket of AWS S3 or of a compatible server."""
+
+    bucket: Annotated[str, Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$")] = (
+        Field(description="Name of the bucket.")
+    )
+    prefix: Annotated[str, Field(max_length=512, pattern=r"^[^/\n\r\x00].*$")] | None = Field(
+        default=None, description="Prefix of every key, without a leading slash."
+    )
+    endpoint: Annotated[str, Field(max_length=512, pattern=r"^https?://[^\s]+$")] | None = Field(
+        default=None, description="URL of the server, if it is not AWS."
+    )
+    region: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Region of the bucket."
+    )
+    access_key_secret: SecretKeyReference | None = Field(
+        default=None, description="Secret key holding the access key id."
+    )
+    secret_key_secret: SecretKeyReference | None = Field(
+        default=None, description="Secret key holding the secret access key."
+    )
+
+
+class SftpStore(Fields):
+    """A folder on an SSH server, by SFTP; serves those who use scp today."""
+
+    host: Host = Field(description="SSH server.")
+    port: Port = Field(default=22, description="SSH port.")
+    user: Line = Field(description="User to log in as.")
+    path: AbsolutePath = Field(description="Absolute path of an existing folder on the server.")
+    host_key: Line = Field(description="The server's public key, as in known_hosts: type and base64.")
+    private_key_secret: SecretKeyReference | None = Field(
+        default=None, description="Secret key holding the private key."
+    )
+    password_secret: SecretKeyReference | None = Field(
+        default=None, description="Secret key holding the password."
+    )
+
+
+class RsyncStore(Fields):
+    """A folder on an SSH server, by rsync."""
+
+    host: Host = Field(description="SSH server.")
+    port: Port = Field(default=22, description="SSH port.")
+    user: Line = Field(description="User to log in as.")
+    path: AbsolutePath = Field(description="Absolute path of an existing folder on the server.")
+    host_key: Line = Field(description="The server's public key, as in known_hosts: type and base64.")
+    private_key_secret: SecretKeyReference = Field(description="Secret key holding the private key.")
+
+
+class ObjectLock(Fields):
+    """Write-once protection of each artifact."""
+
+    mode: Literal["Governance", "Compliance"] = Field(description="Whether anyone may lift the lock early.")
+    duration: Duration = Field(description="How long each artifact is locked.")
+
+
+class BackupStoreSpec(Fields):
+    """Exactly one type of store, and what it counts as in the 3-2-1 rule."""
+
+    model_config = with_rules(
+        rule(
+            "[has(self.local), has(self.s3), has(self.sftp), has(self.rsync)].filter(x, x).size() == 1",
+            "needs exactly one of local, s3, sftp and rsync",
+        ),
+    )
+
+    local: LocalStore | None = Field(default=None, description="A folder on the machine where the Job runs.")
+    s3: S3Store | None = Field(default=None, description="A bucket of AWS S3 or of a compatible server.")
+    sftp: SftpStore | None = Field(default=None, description="A folder on an SSH server, by SFTP.")
+    rsync: RsyncStore | None = Field(default=None, description="A folder on an SSH server, by rsync.")
+    media: Literal["disk", "object", "tape", "other"] = Field(
+        default="disk", description="Kind of medium: two kinds are asked for by the 3-2-1 rule."
+    )
+    offsite: bool = Field(default=False, description="Whether the store is in another place than the data.")
+    object_lock: ObjectLock | None = Field(
+        default=None, description="Write-once protection of each artifact."
+    )
+
+    @model_validator(mode="after")
+    def _one_type(self) -> "BackupStoreSpec":
+        if sum(kind is not None for kind in (self.local, self.s3, self.sftp, self.rsync)) != 1:
+            raise ValueError("needs exactly one of local, s3, sftp and rsync")
+        return self
+
+    @property
+    def type(self) -> Literal["local", "s3", "sftp", "rsync"]:
+        """Which type it is."""
+        if self.local is not None:
+            return "local"
+        if self.s3 is not None:
+            return "s3"
+        return "sftp" if self.sftp is not None else "rsync"
+
+
+class BackupStoreStatus(Fields):
+    """How the store is, as the last Job saw it."""
+
+    observed_generation: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="metadata.generation that this status speaks of."
+    )
+    conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
+        default_factory=list,
+        description="Ready: whether the store can be listed and written.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    type: Annotated[str, Field(max_length=16)] | None = Field(
+        default=None, description="local, s3, sftp or rsync."
+    )
+    capabilities: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=16)] = Field(
+        default_factory=list, description="What the medium can do, as probed."
+    )
+    artifact_count: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Recovery points in the store, all policies."
+    )
+    total_bytes: Bytes | None = Field(default=None, description="Stored bytes of those recovery points.")
+    free_bytes: Bytes | None = Field(default=None, description="Free space, where known.")
+    last_contact_time: Time | None = Field(default=None, description="When a Job last reached the store.")

@@ -1,0 +1,154 @@
+"""The errors table: every way to fail has one name, one exit code, one retry rule and one hint.
+
+The name is the condition's reason. The exit code is the worker's; a fatal one (`retryable` false) ends the Job at once.
+Raise a StrongroomError inside; map it once at each edge.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+FOREIGN_TEXT_LENGTH = 256
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """One row of the table."""
+
+    exit_code: int
+    retryable: bool
+    hint: str
+
+
+class Reason(Enum):
+    """Why something failed: a stable CamelCase word with its row of the table."""
+
+    # Bad input: the resource or the order itself.
+    InvalidSpec = ErrorKind(
+        64, False, "Correct the field that the message names and apply the resource again."
+    )
+    InvalidOrder = ErrorKind(65, False, "Run operator, agent and worker of the same version.")
+    Unsupported = ErrorKind(
+        66, False, "Remove the field that the message names; this version does not act on it."
+    )
+    ScheduleInvalid = ErrorKind(
+        67, False, "Write five cron fields, such as `0 2 * * *`, or a word such as @daily."
+    )
+    TimeZoneInvalid = ErrorKind(68, False, "Use a name of the IANA time zone database, such as Europe/Paris.")
+    PolicyNotFound = ErrorKind(
+        69, False, "Create the BackupPolicy in this namespace, or correct spec.policy."
+    )
+    StoreNotFound = ErrorKind(70, False, "Create the BackupStore in this namespace, or correct spec.stores.")
+    HostNotFound = ErrorKind(
+        71,
+        False,
+        "Start an agent for this host, let the host serve this namespace (the DockerHost's allowedNamespaces and its agent's "
+        "--serve-namespace), or correct spec.host (kubectl get dockerhosts -A).",
+    )
+    HostNotReady = ErrorKind(
+        72, True, "Start the agent on that host: its Lease is stale (strongroom doctor)."
+    )
+    SecretMissing = ErrorKind(73, False, "Create the Secret in the policy's namespace.")
+    SecretKeyMissing = ErrorKind(74, False, "Add the key to the Secret, or correct the reference.")
+    NamespaceNotServed = ErrorKind(
+        75, False, "Start the host's agent with --serve-namespace, or name another host in spec.host."
+    )
+    # The source.
+    SourceUnreachable = ErrorKind(80, True, "Check that the server runs and that host and port are right.")
+    AuthenticationFailed = ErrorKind(
+        81, False, "Correct the user, or the password in the Secret that the message names."
+    )
+    PermissionDenied = ErrorKind(
+        82,
+        False,
+        "Grant the backup role what it lacks: pg_read_all_data for tables, membership of the owner for large objects.",
+    )
+    DatabaseNotFound = ErrorKind(83, False, "Correct the database's name in the policy's source.")
+    ClientMissing = ErrorKind(
+        84, False, "Install the PostgreSQL client of the server's major version on the host."
+    )
+    ClientTooOld = ErrorKind(
+        85, False, "Install the PostgreSQL client of the server's major version on the host."
+    )
+    LockTimeout = ErrorKind(86, True, "Something holds a table locked: end it, or raise lockTimeout.")
+    RowSecurity = ErrorKind(87, False, "Give the backup role BYPASSRLS, or dump as the tables' owner.")
+    EmptyDatabase = ErrorKind(88, False, "Check that this is the right database, or set allowEmpty: true.")
+    ImplausiblySmall = ErrorKind(
+        89, False, "Check the database; if the shrinking is right, lower minSizePercent for a run."
+    )
+    DumpFailed = ErrorKind(90, True, "Read the message: it is the producer's own.")
+    DumpIncomplete = ErrorKind(91, True, "The dump ended early; look at the server's log at that time.")
+    VerificationFailed = ErrorKind(
+        92, True, "The backup could not be read back whole; check memory, disk and network."
+    )
+    TlsFailed = ErrorKind(
+        93, False, "Check tls.mode and the CA certificate against the server's certificate."
+    )
+    # The stores.
+    StoreMissing = ErrorKind(
+        100,
+        False,
+        "Create the folder or mount the disk: a missing folder is never made, it may be an unmounted disk.",
+    )
+    StoreNotDirectory = ErrorKind(101, False, "Point local.path to a folder.")
+    StoreReadOnly = ErrorKind(102, False, "Make the folder writable for the user that runs the agent.")
+    StoreFull = ErrorKind(103, True, "Free space in the store, or keep fewer backups.")
+    StoreFailed = ErrorKind(104, True, "Read the message: it is the store's own.")
+    KeyExists = ErrorKind(105, False, "Nothing was overwritten; start a new run.")
+    ArtifactCorrupt = ErrorKind(106, False, "The stored bytes differ from their manifest; use another copy.")
+    RetentionBlocked = ErrorKind(107, False, "Nothing was deleted; the message says what stands against it.")
+    # The run.
+    DeadlineExceeded = ErrorKind(110, False, "Raise the policy's deadline, or look why the source is slow.")
+    WorkerLost = ErrorKind(111, True, "The worker ended without a result (killed, or out of memory).")
+    Cancelled = ErrorKind(112, False, "The Job or its run was deleted while it ran.")
+    TargetBusy = ErrorKind(113, True, "Another run works on the same target; this one waits for it.")
+    StartingDeadlineExceeded = ErrorKind(
+        114, False, "The run could not start in time; raise startingDeadline if that is too strict."
+    )
+    InternalError = ErrorKind(
+        120, True, "This is a fault of Strongroom: please report it with the worker's log."
+    )
+
+    @property
+    def exit_code(self) -> int:
+        """The worker's exit code for this reason."""
+        return self.value.exit_code
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same order may succeed when it is tried again."""
+        return self.value.retryable
+
+    @property
+    def hint(self) -> str:
+        """What the user can do about it."""
+        return self.value.hint
+
+
+class StrongroomError(Exception):
+    """A failure with its reason; the text says which object, which field, and what was found."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        """Keep the reason beside the text."""
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        """The text alone: the reason is shown where there is room for it."""
+        return self.message
+
+
+def excerpt(foreign: str, limit: int = FOREIGN_TEXT_LENGTH) -> str:
+    """Foreign text (a program's stderr, a server's answer) on one line, cut to a bounded length from its end."""
+    line = " ".join(foreign.split())
+    return line if len(line) <= limit else "…" + line[-(limit - 1) :]
+
+
+def reason_named(name: str) -> Reason | None:
+    """The row of that name, or None."""
+    return Reason.__members__.get(name)
+
+
+def reason_of_exit_code(code: int) -> Reason | None:
+    """The row of that exit code, or None."""
+    return next((reason for reason in Reason if reason.exit_code == code), None)

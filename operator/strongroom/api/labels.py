@@ -1,0 +1,35 @@
+"""Labels and annotations that Strongroom writes, and the name it manages Jobs under."""
+
+MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
+MANAGER = "strongroom"
+
+POLICY_LABEL = "strongroom.dev/policy"
+"""On BackupRuns and Jobs: the name of their policy."""
+RUN_LABEL = "strongroom.dev/run"
+"""On Jobs: the name of the BackupRun that they carry out."""
+HOST_LABEL = "strongroom.dev/host"
+"""On Jobs: the DockerHost whose agent claims them."""
+HOST_NAMESPACE_LABEL = "strongroom.dev/host-namespace"
+"""On Jobs: the namespace of that DockerHost."""
+STORE_LABEL = "strongroom.dev/store"
+"""On store-check Jobs: the BackupStore that they look at."""
+
+AGENT_MANAGER = "strongroom.dev/agent"
+"""`spec.managedBy` of a Job that an agent runs: a cluster's own Job controller leaves it alone."""
+
+WORK_ORDER_ANNOTATION = "strongroom.dev/work-order"
+"""On a Job's pod template: the work order (JSON). A cluster projects it into a file by the downward API."""
+RESULT_ANNOTATION = "strongroom.dev/result"
+"""On a Job: the worker's result (JSON), written once by the agent."""
+PROGRESS_ANNOTATION = "strongroom.dev/progress"
+"""On a Job: the worker's last progress line (JSON), written at most every 5 s."""
+CLAIM_ANNOTATION = "strongroom.dev/claimed-by"
+"""On a Job: the identity of the agent process that runs it."""
+
+CONTROLLER_LEASE = "strongroom-operator"
+HOST_LEASE_PREFIX = "strongroom-host-"
+
+
+def host_lease_name(host: str) -> str:
+    """Name of the Lease that the agent of a DockerHost renews."""
+    return f"{HOST_LEASE_PREFIX}{host}"

@@ -1,0 +1,189 @@
+"""What a worker says: progress lines while it works, and one result at the end.
+
+The result is a few KiB whatever the size of the database: it travels in an annotation, or as a pod's termination message.
+The whole list of tables is in the manifest.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from strongroom.api.fields import Bytes, Fields, Message, Name, Sha256, StrictFields, Time
+
+ArtifactKind = Literal["database", "globals"]
+Outcome = Literal["Succeeded", "Partial", "Failed"]
+Stage = Literal["Connect", "Dump", "ReadBack", "Commit", "Prune", "CheckStore"]
+VerificationLevel = Literal["List", "Full"]
+
+LISTED_TABLES = 50
+"""Tables whose row counts stand in a result; the manifest has them all."""
+MOST_ARTIFACTS = 128
+"""Files of one recovery point."""
+LARGEST_RESULT_BYTES = 200_000
+"""A larger result is refused: an object's annotations hold 256 KiB together."""
+
+
+class Progress(Fields):
+    """The worker's last word."""
+
+    stage: Stage = Field(
+        description="Connect, Dump (with the verification of the stream), ReadBack, Commit or Prune."
+    )
+    source: Name | None = Field(default=None, description="Source being read.")
+    database: Annotated[str, Field(max_length=63)] | None = Field(
+        default=None, description="Database being read."
+    )
+    read_bytes: Bytes = Field(default=0, description="Plain bytes read so far, all sources.")
+    stored_bytes: Bytes = Field(default=0, description="Bytes written to each store so far.")
+    expected_bytes: Bytes | None = Field(
+        default=None,
+        description="Estimate of the plain bytes to read, from earlier runs or the databases' sizes.",
+    )
+    time: Time = Field(description="When this was said.")
+
+
+class TableRows(Fields):
+    """Rows of one table in a dump, counted from the archive itself."""
+
+    table: Annotated[str, Field(max_length=1024)] = Field(
+        description="Qualified name of the table, quoted as SQL where needed."
+    )
+    rows: Annotated[int, Field(ge=0)] = Field(description="Exact number of rows in the archive.")
+
+
+class ArtifactVerification(Fields):
+    """What was proved of an artifact, and by what."""
+
+    level: VerificationLevel = Field(
+        description="List: table of contents read. Full: every byte read by pg_restore, every row counted."
+    )
+    read_back: bool = Field(
+        description="Whether the bytes of every good copy were read back and matched the digest."
+    )
+    time: Time = Field(description="When the proof was complete.")
+
+
+class Artifact(Fields):
+    """One file of a recovery point."""
+
+    source: Name = Field(description="Source that it came from.")
+    kind: ArtifactKind = Field(
+        description="database (pg_dump custom format) or globals (SQL of roles and tablespaces)."
+    )
+    database: Annotated[str, Field(max_length=63)] | None = Field(
+        default=None, description="Database that was dumped."
+    )
+    file: Annotated[str, Field(max_length=512)] = Field(
+        description="File name below the recovery point's key prefix."
+    )
+    plain_bytes: Bytes = Field(description="Length of the dump itself.")
+    plain_sha256: Sha256 = Field(description="SHA-256 of the dump itself.")
+    stored_bytes: Bytes = Field(description="Length of the file as stored.")
+    stored_sha256: Sha256 = Field(description="SHA-256 of the file as stored.")
+    server_version: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Version of the PostgreSQL server."
+    )
+    client_version: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Version of pg_dump."
+    )
+    table_count: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Tables with data in the archive."
+    )
+    row_count: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Rows of all tables, counted exactly (Full only)."
+    )
+    row_counts: Annotated[list[TableRows], Field(max_length=LISTED_TABLES)] = Field(
+        default_factory=list,
+        description="Rows of the largest tables (Full only); the manifest lists every table.",
+    )
+    verification: ArtifactVerification | None = Field(
+        default=None, description="What was proved, or nothing."
+    )
+
+
+class Copy(Fields):
+    """What one store holds of a recovery point, and what the store said of itself."""
+
+    store: Name = Field(description="BackupStore.")
+    state: Literal["Succeeded", "Failed"] = Field(
+        description="Whether the copy is complete and was read back."
+    )
+    reason: Annotated[str, Field(max_length=64)] | None = Field(default=None, description="Why it failed.")
+    message: Message | None = Field(default=None, description="Why it failed, in words.")
+    manifest_key: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="Key of the manifest: the commit mark."
+    )
+
+
+class RetentionOutcome(Fields):
+    """What retention did in one store."""
+
+    store: Name = Field(description="BackupStore.")
+    kept: Annotated[int, Field(ge=0)] = Field(default=0, description="Recovery points kept.")
+    foreign: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="Of those kept, recovery points of another policy of the same name (an earlier one, or one elsewhere): this policy's rules never delete them.",
+    )
+    deleted_runs: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=1000)] = Field(
+        default_factory=list,
+        description="Runs whose recovery points were deleted (with dryRun: would have been).",
+    )
+    dry_run: bool = Field(default=False, description="Whether nothing was really deleted.")
+    blocked: Message | None = Field(
+        default=None, description="Why nothing was deleted although rules are set."
+    )
+
+
+class StoreReport(Fields):
+    """What a store said of itself."""
+
+    store: Name = Field(description="BackupStore.")
+    ready: bool = Field(description="Whether it can be listed and written.")
+    reason: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Why it is not ready."
+    )
+    message: Message | None = Field(default=None, description="Why it is not ready, in words.")
+    capabilities: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=16)] = Field(
+        default_factory=list, description="What the medium can do."
+    )
+    recovery_points: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Recovery points of this policy, or of all policies in a store check."
+    )
+    total_bytes: Bytes | None = Field(default=None, description="Stored bytes of those recovery points.")
+    free_bytes: Bytes | None = Field(default=None, description="Free space, where known.")
+
+
+class WorkResult(StrictFields):
+    """The one result of a work order. A worker that leaves none has failed, whatever its exit code."""
+
+    version: Literal[1] = Field(default=1, description="Version of this message.")
+    run_uid: Annotated[str, Field(max_length=64)] = Field(
+        description="The order's identity: a result of another order is refused."
+    )
+    outcome: Outcome = Field(
+        description="Succeeded only if every source is read, verified and in every store."
+    )
+    reason: Annotated[str, Field(max_length=64)] = Field(
+        description="Succeeded, or a name of the errors table."
+    )
+    message: Annotated[str, Field(max_length=1024)] = Field(
+        default="", description="Text for people: object, field, way out."
+    )
+    retryable: bool = Field(default=False, description="Whether trying the same order again may succeed.")
+    started_at: Time = Field(description="When the worker started.")
+    finished_at: Time = Field(description="When the worker wrote this.")
+    recovery_point: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="Key prefix of the artifacts."
+    )
+    artifacts: Annotated[list[Artifact], Field(max_length=MOST_ARTIFACTS)] = Field(
+        default_factory=list, description="What was made."
+    )
+    copies: Annotated[list[Copy], Field(max_length=8)] = Field(
+        default_factory=list, description="What each store holds."
+    )
+    retention: Annotated[list[RetentionOutcome], Field(max_length=8)] = Field(
+        default_factory=list, description="What was deleted."
+    )
+    stores: Annotated[list[StoreReport], Field(max_length=8)] = Field(
+        default_factory=list, description="What the stores said."
+    )

@@ -1,0 +1,78 @@
+"""The work order: all that a worker is told. It holds no secret: secrets are files, `<secrets folder>/<Secret>/<key>`."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from strongroom.api.backuppolicy import Compression, Retention, Verification
+from strongroom.api.backupstore import BackupStoreSpec
+from strongroom.api.fields import Name, ResourceName, SecretKeyReference, StrictFields, Time
+from strongroom.api.sources import Source
+
+OrderKind = Literal["Backup", "CheckStore"]
+
+
+class OrderStore(StrictFields):
+    """A store to write to, by name and as specified when the order was made."""
+
+    name: Name = Field(description="Name of the BackupStore.")
+    spec: BackupStoreSpec = Field(description="The store's specification.")
+
+
+class BackupOrder(StrictFields):
+    """What to read, how to keep it, and what may be deleted afterwards."""
+
+    policy: Name = Field(description="Name of the policy: part of every key.")
+    policy_uid: Annotated[str, Field(max_length=64)] = Field(description="metadata.uid of the policy.")
+    run: ResourceName = Field(description="Name of the run: part of every key.")
+    reason: Literal["Scheduled", "Manual", "Safety"] = Field(description="Why the run was made.")
+    slot: Time = Field(description="The moment that the recovery point is filed under, in UTC.")
+    sources: Annotated[list[Source], Field(min_length=1, max_length=16)] = Field(
+        description="What to read, in this order."
+    )
+    compression: Compression = Field(description="Compression of the artifacts.")
+    verification: Verification = Field(description="How much is proved of each artifact.")
+    min_size_percent: Annotated[int, Field(ge=0, le=100)] = Field(
+        description="Share of earlier dumps' median below which a dump fails."
+    )
+    retention: Retention = Field(description="The policy's rules.")
+    time_zone: Annotated[str, Field(max_length=64)] = Field(
+        description="Zone of the rules' days, weeks, months and years."
+    )
+    held_runs: Annotated[list[ResourceName], Field(max_length=10_000)] = Field(
+        default_factory=list, description="Runs of this policy whose recovery points must not be deleted."
+    )
+
+
+class WorkOrder(StrictFields):
+    """One order, carried out by one worker process."""
+
+    version: Literal[1] = Field(default=1, description="Version of this message.")
+    kind: OrderKind = Field(
+        description="Backup, or CheckStore: list, write, read and delete a probe in each store."
+    )
+    namespace: Name = Field(description="Namespace of the resources: part of every key.")
+    run_uid: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        description="Identity of the order: uid of the run (or of the store)."
+    )
+    stores: Annotated[list[OrderStore], Field(min_length=1, max_length=8)] = Field(
+        description="Where to write."
+    )
+    backup: BackupOrder | None = Field(default=None, description="For kind Backup.")
+    deadline_seconds: Annotated[int, Field(ge=1, le=2_592_000)] = Field(
+        description="The worker ends itself after this many seconds."
+    )
+
+    def secrets(self) -> list[SecretKeyReference]:
+        """Every Secret key that the order's parts refer to, in their order, each once."""
+        return list(dict.fromkeys(_references(self)))
+
+
+def _references(part: object) -> list[SecretKeyReference]:
+    if isinstance(part, SecretKeyReference):
+        return [part]
+    if isinstance(part, BaseModel):
+        return [ref for name in type(part).model_fields for ref in _references(getattr(part, name))]
+    if isinstance(part, list):
+        return [ref for item in part for ref in _references(item)]
+    return []

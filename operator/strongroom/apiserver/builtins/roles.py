@@ -1,0 +1,47 @@
+"""What the fixed roles may do."""
+
+from strongroom.api.group import GROUP
+from strongroom.apiserver.auth.roles import ANY, Roles, Rule
+
+READ = ("get", "list", "watch")
+_REVIEWS = Rule(
+    ("create",),
+    ("authorization.k8s.io", "authentication.k8s.io"),
+    ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"),
+)
+
+# The operator's and the agent's rules are those of manifests/rbac, compared by a test: what works here works there.
+ROLES: Roles = {
+    "admin": (Rule((ANY,), (ANY,), (ANY,)),),
+    "operator": (
+        _REVIEWS,
+        Rule(READ, (GROUP,), ("backuppolicies", "backupstores", "dockerhosts", "restorerequests")),
+        Rule((*READ, "create", "patch", "delete"), (GROUP,), ("backupruns",)),
+        Rule(
+            ("get", "patch"),
+            (GROUP,),
+            (
+                "backuppolicies/status",
+                "backupruns/status",
+                "backupstores/status",
+                "dockerhosts/status",
+                "restorerequests/status",
+            ),
+        ),
+        Rule((*READ, "create", "delete"), ("batch",), ("jobs",)),
+        Rule(("get", "create", "patch"), ("",), ("events",)),
+        Rule((*READ, "create", "update", "patch"), ("coordination.k8s.io",), ("leases",)),
+        Rule(READ, ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
+        Rule(READ, ("",), ("namespaces",)),
+    ),
+    "agent": (
+        _REVIEWS,
+        Rule((*READ, "patch"), ("batch",), ("jobs",)),
+        Rule(("get", "patch"), ("batch",), ("jobs/status",)),
+        Rule(("get",), ("",), ("secrets",)),
+        Rule(("get", "create", "patch"), (GROUP,), ("dockerhosts",)),
+        Rule(("get", "patch"), (GROUP,), ("dockerhosts/status",)),
+        Rule(("get", "create", "update", "patch"), ("coordination.k8s.io",), ("leases",)),
+    ),
+    "viewer": (_REVIEWS, Rule(READ, (ANY,), (ANY,), except_resources=("secrets",))),
+}

@@ -1,0 +1,199 @@
+"""`strongroom apiserver | operator | agent | worker`: one part each, in the foreground. `strongroom up` starts the first three."""
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import click
+
+from strongroom.cli.logs import configure_logging
+
+
+def _machine_name() -> str:
+    return socket.gethostname().split(".")[0].lower()
+
+
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command
+@click.option(
+    "--state", type=_FOLDER, required=True, help="Folder of the database, the CA and the kubeconfig files."
+)
+@click.option("--bind", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port to listen on; 0 keeps the last one, or takes a free one.",
+)
+def apiserver(state: Path, bind: str, port: int) -> None:
+    """Serve the embedded Kubernetes API (no pods, no scheduler: the API alone).
+
+    \b
+    Example:
+      strongroom apiserver --state /var/lib/strongroom/apiserver --port 16443
+    """
+    configure_logging("apiserver")
+    from strongroom.api.crds import build_crds
+    from strongroom.apiserver.serve import run_apiserver
+    from strongroom.apiserver.settings import Settings
+
+    run_apiserver(Settings(state_dir=state, host=bind, port=port, crds=tuple(build_crds())))
+
+
+@click.command
+@click.option(
+    "--kubeconfig",
+    type=_FILE,
+    help="How to reach the API. Default: $KUBECONFIG, ~/.kube/config, or in-cluster.",
+)
+@click.option(
+    "--identity",
+    help="Name in the operator's Lease, unique among living operators. Default: made of host and process.",
+)
+@click.option(
+    "--lease-namespace", default="default", show_default=True, help="Namespace of the operator's own Lease."
+)
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    help="Serve only this namespace; may be repeated. Default: all.",
+)
+@click.option(
+    "--metrics-bind", default="127.0.0.1", show_default=True, help="Address of /metrics and /healthz."
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=9188,
+    show_default=True,
+    help="Port of /metrics and /healthz; 0 takes a free one.",
+)
+@click.option("--metrics-port-file", type=_FILE, help="File that the port in use is written to.")
+@click.option(
+    "--tick-seconds",
+    type=click.FloatRange(0.2, 300),
+    default=10.0,
+    show_default=True,
+    help="How often everything is looked at again.",
+)
+def operator(  # noqa: PLR0917 (one parameter an option)
+    kubeconfig: Path | None,
+    identity: str | None,
+    lease_namespace: str,
+    namespaces: tuple[str, ...],
+    metrics_bind: str,
+    metrics_port: int,
+    metrics_port_file: Path | None,
+    tick_seconds: float,
+) -> None:
+    """Reconcile policies into runs and Jobs.
+
+    \b
+    Example:
+      strongroom operator --kubeconfig ~/.kube/config --metrics-port 9188
+    """
+    configure_logging("operator")
+    from strongroom.controllers.run import run_operator
+    from strongroom.controllers.settings import OperatorSettings
+
+    settings = OperatorSettings(
+        kubeconfig=kubeconfig,
+        namespaces=namespaces,
+        identity=identity or f"{socket.gethostname()}-{os.getpid()}",
+        lease_namespace=lease_namespace,
+        metrics_host=metrics_bind,
+        metrics_port=metrics_port,
+        metrics_port_file=metrics_port_file,
+        tick_seconds=tick_seconds,
+    )
+    sys.exit(run_operator(settings))
+
+
+@click.command
+@click.option(
+    "--kubeconfig",
+    type=_FILE,
+    help="How to reach the API. Default: $KUBECONFIG, ~/.kube/config, or in-cluster.",
+)
+@click.option(
+    "--host-name",
+    default=_machine_name,
+    show_default="this machine's name",
+    help="Name of the DockerHost that this agent is.",
+)
+@click.option("--namespace", default="default", show_default=True, help="Namespace of the DockerHost.")
+@click.option(
+    "--serve-namespace", "served", multiple=True, help="Also run Jobs of this namespace; may be repeated."
+)
+@click.option("--state", type=_FOLDER, required=True, help="Folder for Jobs under way.")
+@click.option(
+    "--max-jobs",
+    type=click.IntRange(1, 64),
+    default=2,
+    show_default=True,
+    help="Jobs that run at the same time.",
+)
+@click.option(
+    "--secrets-dir",
+    type=_FOLDER,
+    help="Where Secrets lie while a worker needs them, such as a folder on a tmpfs. Default: below --state.",
+)
+@click.option(
+    "--drain",
+    is_flag=True,
+    help="On SIGTERM wait for running Jobs, instead of leaving them to the next agent.",
+)
+def agent(  # noqa: PLR0917 (one parameter an option)
+    kubeconfig: Path | None,
+    host_name: str,
+    namespace: str,
+    served: tuple[str, ...],
+    state: Path,
+    max_jobs: int,
+    secrets_dir: Path | None,
+    drain: bool,
+) -> None:
+    """Run the Jobs that are addressed to this host. Makes outgoing connections only.
+
+    \b
+    Example:
+      strongroom agent --kubeconfig agent.kubeconfig --host-name web-1 --state /var/lib/strongroom/agent
+    """
+    configure_logging("agent")
+    from strongroom.agent.run import run_agent
+    from strongroom.agent.settings import AgentSettings
+
+    settings = AgentSettings(
+        kubeconfig=kubeconfig,
+        host_name=host_name,
+        namespace=namespace,
+        served_namespaces=served,
+        state_dir=state,
+        max_jobs=max_jobs,
+        secrets_dir=secrets_dir,
+        drain=drain,
+    )
+    sys.exit(run_agent(settings))
+
+
+@click.command
+@click.option("--order", type=_FILE, required=True, help="Work order (JSON).")
+@click.option("--secrets", type=_FOLDER, required=True, help="Folder with <Secret>/<key> files.")
+@click.option("--result", type=_FILE, required=True, help="Where the result is written, as the last act.")
+@click.option("--scratch", type=_FOLDER, required=True, help="Folder for temporary files; a few KiB.")
+def worker(order: Path, secrets: Path, result: Path, scratch: Path) -> None:
+    """Carry out one work order. Agents and clusters start this; it holds no API credentials.
+
+    \b
+    Example:
+      strongroom worker --order order.json --secrets secrets/ --result result.json --scratch /tmp/scratch
+    """
+    configure_logging("worker")
+    from strongroom.worker.run import WorkerPaths, run_worker
+
+    sys.exit(run_worker(WorkerPaths(order=order, secrets=secrets, result=result, scratch=scratch)))

@@ -1,0 +1,245 @@
+"""BackupRuns: make the Job, follow it, write down how it ended, clean up after it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from strongroom.api.backuprun import TERMINAL_PHASES
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.group import API_VERSION
+from strongroom.api.labels import POLICY_LABEL
+from strongroom.api.resources import BackupPolicy, BackupRun, ObjectMeta, parse_run
+from strongroom.controllers.context import Context
+from strongroom.controllers.keys import Key
+from strongroom.controllers.observed import Faulty
+from strongroom.domain.jobs import build_job
+from strongroom.domain.jobstates import JobState
+from strongroom.domain.names import job_name
+from strongroom.domain.policies import Problem, Surroundings, find_blocker, host_identity, is_ready
+from strongroom.domain.runrecords import RunRecord
+from strongroom.domain.runs import Finish, Follow, RunFacts, Start, Step, Wait, next_step
+from strongroom.domain.runstatus import build_status
+from strongroom.domain.targets import Target, find_targets
+from strongroom.domain.verdicts import Verdict, failed
+from strongroom.kube.events import EventType
+from strongroom.kube.kinds import JOBS, POLICIES, RUNS
+
+JOB_KEPT = timedelta(hours=1)
+"""A finished Job stays this long beside its terminal run, for people to look at."""
+
+
+async def reconcile_run(context: Context, key: Key) -> datetime | None:
+    """Take one run a step further; returns when to look again although nothing happens."""
+    name = (key.namespace, key.name)
+    faulty = context.observed.faulty.get(key)
+    if faulty is not None:
+        await _refuse(context, faulty)
+        return None
+    record = context.observed.runs.get(name)
+    if record is None:
+        return None
+    body = context.observed.active_runs.get(name)
+    if body is None:
+        return await _settle(context, record)
+    run = parse_run(body)
+    return await _advance(context, run)
+
+
+async def _advance(context: Context, run: BackupRun) -> datetime | None:
+    policy, problem, around = _policy_of(context, run)
+    facts = await _gather(context, run, policy, problem, around)
+    step = next_step(facts)
+    if isinstance(step, Start) and policy is not None:
+        step = await _start(context, facts, policy, around)
+    status = build_status(run, step, policy, context.now())
+    phase_changed = status.phase != run.status.phase
+    await context.write_status(RUNS, run.meta, run.status, status)
+    if phase_changed:
+        await _announce(context, run, policy, step)
+    if isinstance(step, Wait | Follow):
+        return step.until
+    return None
+
+
+def _policy_of(context: Context, run: BackupRun) -> tuple[BackupPolicy | None, Problem | None, Surroundings]:
+    """The run's policy, what keeps it from starting, and what it refers to."""
+    found = context.observed.policies.get((run.meta.namespace, run.spec.policy))
+    faulty = context.observed.faulty.get(Key(POLICIES, run.meta.namespace, run.spec.policy))
+    if faulty is not None:
+        return None, Problem(faulty.error.reason, str(faulty)), Surroundings()
+    if found is None:
+        message = f"spec.policy: there is no BackupPolicy {run.spec.policy} in this namespace. {Reason.PolicyNotFound.hint}"
+        return None, Problem(Reason.PolicyNotFound, message), Surroundings()
+    around = context.observed.surroundings(found)
+    return found, find_blocker(found, around), around
+
+
+async def _gather(
+    context: Context,
+    run: BackupRun,
+    policy: BackupPolicy | None,
+    problem: Problem | None,
+    around: Surroundings,
+) -> RunFacts:
+    job = context.observed.job_of(run)
+    had_job = run.status.job is not None or run.meta.uid in context.jobs_made
+    if job is None and had_job:  # before a run is called cancelled, ask the server itself
+        job = await _look_for_job(context, run)
+    targets = _targets(policy, around)
+    return RunFacts(
+        run=run,
+        policy=policy,
+        problem=problem,
+        job=job,
+        had_job=had_job,
+        host_is_alive=_host_is_alive(context, job),
+        busy=context.observed.working_on(targets, _job_key(run)),
+        now=context.now(),
+    )
+
+
+async def _look_for_job(context: Context, run: BackupRun) -> JobState | None:
+    body = await context.client.reads.get(JOBS, *_job_key(run))
+    if body is None:
+        return None
+    context.take_in(JOBS, body)
+    return context.observed.job_of(run)
+
+
+def _targets(policy: BackupPolicy | None, around: Surroundings) -> tuple[Target, ...]:
+    return () if policy is None else find_targets(policy.spec.sources, host_identity(policy, around.host))
+
+
+def _job_key(run: BackupRun) -> tuple[str, str]:
+    return run.meta.namespace, job_name(run.meta.name, run.meta.uid)
+
+
+def _host_is_alive(context: Context, job: JobState | None) -> bool:
+    if job is None or job.host is None:
+        return True
+    host = context.observed.hosts.get(job.host)
+    return host is not None and is_ready(host)
+
+
+async def _start(context: Context, facts: RunFacts, policy: BackupPolicy, around: Surroundings) -> Step:
+    """Make the Job, or adopt the one that is there; the step that follows from it."""
+    run = facts.run
+    async with context.starting:
+        busy = context.observed.working_on(_targets(policy, around), _job_key(run))
+        if busy is not None:
+            return next_step(replace(facts, busy=busy))
+        stores = [around.stores[name] for name in policy.spec.stores]
+        held = await _held_runs(context, policy)
+        try:
+            body = build_job(run, policy, stores, around.host, held, context.settings.worker_image)
+        except StrongroomError as error:
+            return Finish(failed(error.reason, str(error)))
+        made = await context.client.ensure(JOBS, run.meta.namespace, body)
+        context.jobs_made[run.meta.uid] = body["metadata"]["name"]
+        context.take_in(JOBS, made)
+    return next_step(replace(facts, job=context.observed.job_of(run), had_job=True))
+
+
+async def _held_runs(context: Context, policy: BackupPolicy) -> set[str]:
+    """Runs that retention must not touch, read from the server: a hold that was just set counts."""
+    known = {record.name for record in context.observed.runs_of(policy.key) if record.hold}
+    if not policy.spec.retention.has_rules:
+        return known
+    listing = await context.client.reads.list(
+        RUNS, policy.meta.namespace, labels={POLICY_LABEL: policy.meta.name}
+    )
+    return known | {run["metadata"]["name"] for run in listing.items if run["spec"].get("hold")}
+
+
+async def _announce(context: Context, run: BackupRun, policy: BackupPolicy | None, step: Step) -> None:
+    """Events about what began or ended, on the run and on its policy."""
+    match step:
+        case Follow() if run.status.phase == "Pending":
+            type_, reason, message = "Normal", "Started", f"Job {step.job} was made."
+        case Finish():
+            verdict = step.verdict
+            type_ = "Normal" if verdict.phase == "Succeeded" else "Warning"
+            reason, message = verdict.phase, _in_short(verdict)
+        case _:
+            return
+    kind: EventType = "Normal" if type_ == "Normal" else "Warning"
+    await context.tell(RUNS, run.meta, kind, reason, message)
+    if policy is not None:
+        await context.tell(POLICIES, policy.meta, kind, f"Run{reason}", f"Run {run.meta.name}: {message}")
+
+
+def _in_short(verdict: Verdict) -> str:
+    return verdict.message if verdict.phase == "Succeeded" else f"{verdict.reason}: {verdict.message}"
+
+
+async def _settle(context: Context, record: RunRecord) -> datetime | None:
+    """A terminal run: give it to its policy, so that it goes when the policy goes, and let its Job go."""
+    context.jobs_made.pop(record.uid, None)
+    if record.is_deleting:
+        return None
+    await _adopt(context, record)
+    job = context.observed.jobs.get((record.namespace, job_name(record.name, record.uid)))
+    if job is None:
+        return None
+    kept_until = (record.completed or job.created) + JOB_KEPT
+    if job.ending is not None and context.now() < kept_until:
+        return kept_until
+    await context.client.delete(JOBS, job.meta.namespace, job.meta.name, uid=job.meta.uid)
+    return None
+
+
+async def _adopt(context: Context, record: RunRecord) -> None:
+    meta: dict[str, object] = {}
+    if not record.is_labelled:
+        meta["labels"] = {POLICY_LABEL: record.policy}
+    if not record.is_owned and (uid := await _living_policy(context, record)) is not None:
+        meta["ownerReferences"] = [
+            {
+                "apiVersion": API_VERSION,
+                "kind": POLICIES.kind,
+                "name": record.policy,
+                "uid": uid,
+                "controller": True,
+                "blockOwnerDeletion": False,
+            }
+        ]
+    if meta:
+        changed = await context.client.patch(
+            RUNS, record.namespace, record.name, {"metadata": meta | {"uid": record.uid}}
+        )
+        context.take_in(RUNS, changed)
+
+
+async def _living_policy(context: Context, record: RunRecord) -> str | None:
+    """The uid of the run's policy, read from the server: an owner that has just gone would take the run with it."""
+    if (record.namespace, record.policy) not in context.observed.policies:
+        return None
+    policy = await context.client.reads.get(POLICIES, record.namespace, record.policy)
+    if policy is None or policy["metadata"].get("deletionTimestamp"):
+        return None
+    uid = str(policy["metadata"]["uid"])
+    return uid if record.policy_uid in (None, uid) else None
+
+
+async def _refuse(context: Context, faulty: Faulty) -> None:
+    """A run that does not parse fails, unless it ended before: then it stays as it is."""
+    status = faulty.body.get("status") or {}
+    if status.get("phase") in TERMINAL_PHASES or faulty.error.reason is not Reason.InvalidSpec:
+        return
+    meta = ObjectMeta.model_validate(faulty.body["metadata"])
+    now = context.now()
+    condition = {
+        "type": "Succeeded",
+        "status": "False",
+        "reason": faulty.error.reason.name,
+        "message": str(faulty)[:1024],
+        "lastTransitionTime": now.isoformat().replace("+00:00", "Z"),
+        "observedGeneration": meta.generation,
+    }
+    changes = {
+        "phase": "Failed",
+        "conditions": [condition],
+        "message": condition["message"],
+        "completionTime": condition["lastTransitionTime"],
+        "observedGeneration": meta.generation,
+    }
+    await context.patch_status(RUNS, meta, changes)

@@ -1,0 +1,100 @@
+"""BackupStores: a status from what Jobs say, and a Job that asks when none has."""
+
+from datetime import datetime, timedelta
+
+from strongroom.api.resources import BackupStore, DockerHost
+from strongroom.controllers.context import Context
+from strongroom.controllers.keys import Key
+from strongroom.domain.jobs import CHECK_DEADLINE, build_store_check_job
+from strongroom.domain.jobstates import JobState
+from strongroom.domain.policies import is_ready
+from strongroom.domain.runs import GRACE
+from strongroom.domain.stores import StoreFacts, build_store_status, next_check, next_host
+from strongroom.kube.kinds import JOBS, STORES
+
+
+async def reconcile_store(context: Context, key: Key) -> datetime | None:
+    """Bring one store's status up to date, and check the store if nobody has for long; returns when to look again."""
+    name = (key.namespace, key.name)
+    store = context.observed.stores.get(name)
+    if store is None or store.meta.deletion_timestamp is not None:
+        return None  # a faulty store is named by the policies that use it
+    checks = _checks(context, store)
+    under_way = await _collect(context, store, checks)
+    hosts = _hosts(context, store)
+    live = {where: host for where, host in hosts.items() if is_ready(host)}
+    facts = StoreFacts(
+        store=store,
+        contacts=context.observed.contacts.of(name),
+        hosts=sorted(hosts),
+        live_hosts=sorted(live),
+        records=context.observed.runs_in(key.namespace),
+        now=context.now(),
+    )
+    await context.write_status(STORES, store.meta, store.status, build_store_status(facts))
+    for job in checks:
+        if job not in under_way:
+            await context.client.delete(JOBS, job.meta.namespace, job.meta.name, uid=job.meta.uid)
+    if under_way:
+        return min(_made(context, store, job) for job in under_way) + CHECK_DEADLINE + GRACE
+    return await _check_if_due(context, store, facts, live)
+
+
+def _checks(context: Context, store: BackupStore) -> list[JobState]:
+    return [
+        job
+        for job in context.observed.jobs.values()
+        if job.meta.namespace == store.meta.namespace
+        and job.store == store.meta.name
+        and job.meta.deletion_timestamp is None
+    ]
+
+
+def _attempt(store: BackupStore) -> tuple[str, int]:
+    """What was tried: a changed store is looked at without delay."""
+    return store.meta.uid, store.meta.generation
+
+
+def _made(context: Context, store: BackupStore, job: JobState) -> datetime:
+    """When the check was made: by our own clock if we know, because the server's may be another."""
+    return max(job.created, context.checks_tried.get(_attempt(store), job.created))
+
+
+async def _collect(context: Context, store: BackupStore, checks: list[JobState]) -> list[JobState]:
+    """The checks that are still under way; one that is overdue counts as an answer: silence."""
+    under_way = []
+    for job in checks:
+        if job.ending is not None:
+            continue
+        if context.now() < _made(context, store, job) + CHECK_DEADLINE + GRACE:
+            under_way.append(job)
+        else:
+            where = "/".join(job.host or ("", ""))
+            context.observed.contacts.note_silence(store.key, where, context.now(), store.meta.generation)
+    return under_way
+
+
+def _hosts(context: Context, store: BackupStore) -> dict[str, DockerHost]:
+    """Hosts from which policies use the store; without such a policy, the namespace's only host."""
+    using = (context.observed.host_of(policy) for policy in context.observed.policies_using_store(store.key))
+    hosts = {host.key: host for host in using if host is not None}
+    if not hosts:
+        own = [
+            host for host in context.observed.hosts.values() if host.meta.namespace == store.meta.namespace
+        ]
+        hosts = {host.key: host for host in own} if len(own) == 1 else {}
+    return {"/".join(key): host for key, host in hosts.items()}
+
+
+async def _check_if_due(
+    context: Context, store: BackupStore, facts: StoreFacts, live: dict[str, DockerHost]
+) -> datetime | None:
+    tried = context.checks_tried.get(_attempt(store))
+    moment, where = next_check(facts, tried), next_host(facts)
+    if moment is None or where is None or moment > facts.now:
+        return moment
+    context.checks_tried[_attempt(store)] = facts.now
+    body = build_store_check_job(store, live[where], facts.now, context.settings.worker_image)
+    made = await context.client.ensure(JOBS, store.meta.namespace, body)
+    context.take_in(JOBS, made)
+    return facts.now + CHECK_DEADLINE + GRACE + timedelta(seconds=1)

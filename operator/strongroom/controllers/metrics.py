@@ -1,0 +1,155 @@
+"""/metrics and /healthz, from a thread of their own: they answer even when the event loop hangs, and then say so."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from socketserver import ThreadingMixIn
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import Metric, make_wsgi_app
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from strongroom.controllers.measures import Measures, PolicyMeasures
+from strongroom.controllers.settings import Clock, OperatorSettings
+from strongroom.controllers.tally import Tally
+from strongroom.domain.freshness import CLOCK_TOLERANCE
+
+log = logging.getLogger(__name__)
+TICKS_MISSED = 3
+"""So many ticks without a sign of life make the operator dead."""
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+Value = Callable[[PolicyMeasures, float], float | None]
+
+_PREFIX = "strongroom_policy_"
+_GAUGES: tuple[tuple[str, str, Value], ...] = (
+    (
+        "last_success_timestamp_seconds",
+        "Moment that the newest verified backup shows.",
+        lambda p, _: p.last_success,
+    ),
+    ("age_seconds", "Age of the newest verified backup.", lambda p, now: _since(p.last_success, now)),
+    ("expected_interval_seconds", "Longest gap of the schedule.", lambda p, _: p.expected_interval),
+    ("max_age_seconds", "Age at which the policy stops being fresh.", lambda p, _: p.max_age),
+    ("size_bytes", "Stored bytes of the newest verified backup, one copy.", lambda p, _: p.size_bytes),
+    ("duration_seconds", "Seconds that the newest verified backup took.", lambda p, _: p.duration_seconds),
+    ("fresh", "1 while the newest verified backup is young enough.", lambda p, now: float(_is_fresh(p, now))),
+    ("next_schedule_timestamp_seconds", "When the next scheduled run starts.", lambda p, _: p.next_schedule),
+    ("ready", "1 while the policy can be carried out.", lambda p, _: float(p.ready)),
+    ("suspended", "1 while no scheduled run starts.", lambda p, _: float(p.suspended)),
+)
+
+
+def _since(moment: float | None, now: float) -> float | None:
+    return None if moment is None else max(0.0, now - moment)
+
+
+def _is_fresh(policy: PolicyMeasures, now: float) -> bool:
+    """Computed at the moment of asking: a policy turns stale even when the operator stands still.
+
+    A backup that lies ahead was made by a wrong clock, or is looked at by one: nothing can be said of its age.
+    """
+    if policy.last_success is None or policy.max_age is None:
+        return False
+    return -CLOCK_TOLERANCE.total_seconds() <= now - policy.last_success <= policy.max_age
+
+
+class PolicyCollector(Collector):
+    """Metrics made anew at each scrape from what is observed: a restart loses none of them."""
+
+    def __init__(self, measures: Measures, tally: Tally, clock: Clock) -> None:
+        """`measures` and `tally` are written by the event loop."""
+        self._measures = measures
+        self._tally = tally
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        now = self._clock().timestamp()
+        policies = self._measures.policies.copy()
+        for name, words, value in _GAUGES:
+            gauge = GaugeMetricFamily(_PREFIX + name, words, labels=["namespace", "policy"])
+            for key, policy in policies.items():
+                number = value(policy, now)
+                if number is not None:
+                    gauge.add_metric(key, number)
+            yield gauge
+        runs = CounterMetricFamily(
+            "strongroom_runs", "Finished runs by outcome.", labels=["namespace", "policy", "outcome"]
+        )
+        for outcome, count in self._tally.outcomes().items():
+            runs.add_metric(outcome, count)
+        yield runs
+        errors = CounterMetricFamily(
+            "strongroom_reconcile_errors", "Reconciles that failed and were tried again.", labels=["kind"]
+        )
+        for kind, count in {"BackupPolicy": 0, "BackupRun": 0, **self._measures.errors}.items():
+            errors.add_metric([kind], count)
+        yield errors
+        yield GaugeMetricFamily(
+            "strongroom_operator_leader", "1 while this process acts.", value=float(self._measures.is_leader)
+        )
+        yield GaugeMetricFamily(
+            "strongroom_operator_silence_seconds",
+            "Seconds since the event loop last ticked.",
+            value=self._measures.silence_seconds(),
+        )
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    timeout = 10
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the standard library's
+        log.debug(format, *args)
+
+
+@contextmanager
+def serve_metrics(
+    settings: OperatorSettings, measures: Measures, tally: Tally, clock: Clock
+) -> Iterator[int]:
+    """Serve while the context lasts; yields the port. Raises OSError when the address cannot be bound."""
+    measures.registry.register(PolicyCollector(measures, tally, clock))
+    application = build_application(measures, TICKS_MISSED * settings.tick_seconds)
+    server = make_server(
+        settings.metrics_host, settings.metrics_port, application, _Server, handler_class=_QuietHandler
+    )
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
+    try:
+        if settings.metrics_port_file is not None:
+            settings.metrics_port_file.write_text(f"{server.server_port}\n")
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def build_application(measures: Measures, longest_silence_seconds: float) -> Wsgi:
+    """The WSGI application of both addresses."""
+    metrics: Wsgi = make_wsgi_app(measures.registry)
+
+    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        match environ.get("PATH_INFO"):
+            case "/metrics":
+                return metrics(environ, start_response)
+            case "/healthz":
+                silence = measures.silence_seconds()
+                alive = silence <= longest_silence_seconds
+                text = f"{'ok' if alive else 'dead'}: last tick {silence:.1f} s ago\n"
+                return _answer(start_response, "200 OK" if alive else "503 Service Unavailable", text)
+            case _:
+                return _answer(start_response, "404 Not Found", "/metrics or /healthz\n")
+
+    return application
+
+
+def _answer(start_response: Callable[..., Any], status: str, text: str) -> list[bytes]:
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [text.encode()]

@@ -1,0 +1,67 @@
+"""The work on one key after another: whichever way it fails, it is counted, said, and tried again."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from strongroom.controllers.backuppolicy import reconcile_policy
+from strongroom.controllers.backuprun import reconcile_run
+from strongroom.controllers.backupstore import reconcile_store
+from strongroom.controllers.context import Context
+from strongroom.controllers.dockerhost import reconcile_host
+from strongroom.controllers.keys import Key
+from strongroom.controllers.leadership import LeadershipLost
+from strongroom.controllers.restorerequest import reconcile_restore
+from strongroom.kube.errors import ApiError, Conflict
+from strongroom.kube.kinds import HOSTS, POLICIES, RESTORES, RUNS, STORES, ApiKind
+
+log = logging.getLogger(__name__)
+
+Reconcile = Callable[[Context, Key], Awaitable[datetime | None]]
+RECONCILERS: dict[ApiKind, Reconcile] = {
+    POLICIES: reconcile_policy,
+    RUNS: reconcile_run,
+    STORES: reconcile_store,
+    HOSTS: reconcile_host,
+    RESTORES: reconcile_restore,
+}
+
+
+async def work(context: Context) -> None:
+    """Reconcile what the queue hands out, for ever. Raises LeadershipLost when this process must not act any more."""
+    while True:
+        key = await context.queue.take()
+        try:
+            await _attend(context, key)
+        finally:
+            context.queue.done(key)
+
+
+async def _attend(context: Context, key: Key) -> None:
+    reconcile = RECONCILERS.get(key.kind)
+    if reconcile is None:
+        return
+    started = time.perf_counter()
+    try:
+        context.queue.wake_at(key, await reconcile(context, key))
+    except LeadershipLost:
+        raise
+    except (
+        Conflict
+    ) as error:  # observed too early: the next version is on its way, or is read with the next listing
+        log.debug("%s: %s", key, error)
+        _try_again(context, key)
+    except (ApiError, TimeoutError) as error:
+        pause = _try_again(context, key)
+        log.warning("%s: trying again in %.1f s: %s", key, pause, error)
+    except Exception:
+        # A fault of ours in one object must not stop the others; it is seen in the log, the metric and by its retries.
+        pause = _try_again(context, key)
+        log.exception("%s: trying again in %.1f s", key, pause)
+    context.measures.reconcile_seconds.observe(time.perf_counter() - started)
+
+
+def _try_again(context: Context, key: Key) -> float:
+    context.measures.errors[key.kind.kind] += 1
+    return context.queue.retry(key)

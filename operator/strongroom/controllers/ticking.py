@@ -1,0 +1,101 @@
+"""Time: wake what is due, at its second; look at everything again at intervals; show that the loop is alive."""
+
+import asyncio
+import logging
+import time
+from datetime import datetime, timedelta
+
+from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER
+from strongroom.controllers.context import Context
+from strongroom.controllers.keys import WATCHED, Key, key_of
+from strongroom.controllers.settings import Clock
+from strongroom.kube.client import KubeClient
+from strongroom.kube.errors import ApiError
+from strongroom.kube.kinds import JOBS, ApiKind
+
+log = logging.getLogger(__name__)
+SHORTEST_PAUSE_SECONDS = 0.01
+NOTABLE_JUMP = timedelta(seconds=30)
+TAKEN_AT_ONCE = 50
+OWN_JOBS = {MANAGED_BY_LABEL: MANAGER}
+
+
+async def tick(context: Context) -> None:
+    """Release due keys for ever, at each wake-up and at least once a tick."""
+    width = context.settings.tick_seconds
+    watch = _ClockWatch(context.clock)
+    while True:
+        context.measures.beat()
+        context.queue.sooner.clear()
+        jump = watch.find_jump()
+        if abs(jump) > NOTABLE_JUMP:
+            log.warning("the clock was set by %s: looking at everything again", jump)
+            add_everything(context)
+        upcoming = context.queue.release_due(context.clock())
+        pause = _pause_seconds(context.clock(), upcoming, width)
+        due = time.monotonic() + pause
+        try:
+            async with asyncio.timeout(pause):
+                await context.queue.sooner.wait()
+        except TimeoutError:
+            context.measures.tick_lateness.observe(max(0.0, time.monotonic() - due))
+
+
+class _ClockWatch:
+    """Notices that the clock was set, or that the machine slept: wake-ups asked for before may then be wrong."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._seen = clock(), time.monotonic()
+
+    def find_jump(self) -> timedelta:
+        """By how much the clock has moved, since last asked, beyond the time that has passed."""
+        before, self._seen = self._seen, (self._clock(), time.monotonic())
+        return (self._seen[0] - before[0]) - timedelta(seconds=self._seen[1] - before[1])
+
+
+def _pause_seconds(now: datetime, upcoming: datetime | None, width: float) -> float:
+    if upcoming is None:
+        return width
+    return max(SHORTEST_PAUSE_SECONDS, min(width, (upcoming - now) / timedelta(seconds=1)))
+
+
+async def keep_in_step(context: Context) -> None:
+    """List everything again at intervals and reconcile it: an event that a watch lost is a late one at worst."""
+    while True:
+        await asyncio.sleep(context.settings.resync_seconds)
+        try:
+            await resync(context)
+        except ApiError as error:
+            log.warning("could not list everything again, trying at the next interval: %s", error)
+
+
+async def resync(context: Context) -> None:
+    """List every kind, take in what is new and what has gone, and reconcile everything. Raises ApiError."""
+    scopes = context.settings.namespaces or (None,)
+    for kind in WATCHED:
+        await _relist(context, kind, scopes)
+    add_everything(context)
+
+
+def add_everything(context: Context) -> None:
+    """Reconcile every object about which something may be left to do."""
+    _queue(context, context.observed.everything())
+
+
+async def _relist(context: Context, kind: ApiKind, scopes: tuple[str | None, ...]) -> None:
+    client: KubeClient = context.client.reads
+    labels = OWN_JOBS if kind == JOBS else None
+    listings = [await client.list(kind, scope, labels=labels) for scope in scopes]
+    version = min(int(listing.resource_version) for listing in listings)
+    items = [item for listing in listings for item in listing.items]
+    for number, item in enumerate(items):
+        _queue(context, context.observed.apply(kind, None, item))
+        if number % TAKEN_AT_ONCE == 0:
+            await asyncio.sleep(0)  # thousands of objects must not keep the Lease from being renewed
+    _queue(context, context.observed.retain(kind, {key_of(kind, item) for item in items}, version))
+
+
+def _queue(context: Context, keys: list[Key]) -> None:
+    for key in keys:
+        context.queue.add(key)

@@ -1,0 +1,240 @@
+"""Which Job: a batch/v1 Job for a run or for a store check, that an agent runs on its host or a cluster in a pod.
+
+The work order stands in an annotation of the pod template; a cluster projects it into a file. Secrets are named only.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.fields import SecretKeyReference, parse_duration
+from strongroom.api.group import API_VERSION
+from strongroom.api.labels import (
+    AGENT_MANAGER,
+    HOST_LABEL,
+    HOST_NAMESPACE_LABEL,
+    MANAGED_BY_LABEL,
+    MANAGER,
+    POLICY_LABEL,
+    RUN_LABEL,
+    STORE_LABEL,
+    WORK_ORDER_ANNOTATION,
+)
+from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost, ObjectMeta
+from strongroom.api.workorder import BackupOrder, OrderStore, WorkOrder
+from strongroom.domain.names import check_job_name, job_name
+
+Body = dict[str, Any]
+CHECK_DEADLINE = timedelta(minutes=5)
+MOUNT = "/strongroom"
+LONGEST_ORDER_BYTES = 200_000
+"""Annotations of an object may take 256 KiB together."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What differs between Jobs."""
+
+    name: str
+    namespace: str
+    owner: Body
+    labels: dict[str, str]
+    order: WorkOrder
+    backoff_limit: int
+
+
+def build_job(
+    run: BackupRun,
+    policy: BackupPolicy,
+    stores: Sequence[BackupStore],
+    host: DockerHost | None,
+    held_runs: Iterable[str],
+    image: str,
+) -> Body:
+    """The Job of a run. `stores` are the policy's, in its order; `held_runs` are never pruned.
+
+    Raises InvalidSpec when the order would not fit into an object.
+    """
+    labels = {POLICY_LABEL: policy.meta.name, RUN_LABEL: _label_value(run.meta.name)}
+    plan = _Plan(
+        name=job_name(run.meta.name, run.meta.uid),
+        namespace=run.meta.namespace,
+        owner=_owner("BackupRun", run.meta),
+        labels=labels | _host_labels(host),
+        order=_backup_order(run, policy, stores, held_runs),
+        backoff_limit=policy.spec.backoff_limit,
+    )
+    return _build(plan, image)
+
+
+def build_store_check_job(store: BackupStore, host: DockerHost, moment: datetime, image: str) -> Body:
+    """The Job that looks at a store from a host: list, write, read back and delete a probe."""
+    order = WorkOrder(
+        kind="CheckStore",
+        namespace=store.meta.namespace,
+        run_uid=store.meta.uid,
+        stores=[OrderStore(name=store.meta.name, spec=store.spec)],
+        deadline_seconds=int(CHECK_DEADLINE.total_seconds()),
+    )
+    where = f"{host.meta.namespace}/{host.meta.name}"
+    plan = _Plan(
+        name=check_job_name(store.meta.name, store.meta.uid, where, moment),
+        namespace=store.meta.namespace,
+        owner=_owner("BackupStore", store.meta),
+        labels={STORE_LABEL: store.meta.name} | _host_labels(host),
+        order=order,
+        backoff_limit=0,
+    )
+    return _build(plan, image)
+
+
+def _backup_order(
+    run: BackupRun, policy: BackupPolicy, stores: Sequence[BackupStore], held_runs: Iterable[str]
+) -> WorkOrder:
+    slot = run.spec.slot or run.meta.creation_timestamp
+    if slot is None:
+        raise ValueError(f"BackupRun {run.meta.name} was not read from an API server")
+    spec = policy.spec
+    backup = BackupOrder(
+        policy=policy.meta.name,
+        policy_uid=policy.meta.uid,
+        run=run.meta.name,
+        reason=run.spec.reason,
+        slot=slot,
+        sources=spec.sources,
+        compression=spec.compression,
+        verification=spec.verification,
+        min_size_percent=spec.min_size_percent,
+        retention=spec.retention,
+        time_zone=spec.time_zone,
+        held_runs=sorted({*held_runs, *([run.meta.name] if run.spec.hold else [])}),
+    )
+    return WorkOrder(
+        kind="Backup",
+        namespace=run.meta.namespace,
+        run_uid=run.meta.uid,
+        stores=[OrderStore(name=store.meta.name, spec=store.spec) for store in stores],
+        backup=backup,
+        deadline_seconds=int(parse_duration(spec.deadline).total_seconds()),
+    )
+
+
+def _build(plan: _Plan, image: str) -> Body:
+    text = json.dumps(plan.order.to_api(), separators=(",", ":"), sort_keys=True)
+    if len(text.encode()) > LONGEST_ORDER_BYTES:
+        raise StrongroomError(
+            Reason.InvalidSpec,
+            f"the work order of {plan.name} takes {len(text.encode())} bytes and must fit {LONGEST_ORDER_BYTES}: "
+            "name fewer patterns, or hold fewer runs",
+        )
+    labels = {MANAGED_BY_LABEL: MANAGER, **plan.labels}
+    spec: Body = {
+        "backoffLimit": plan.backoff_limit,
+        "activeDeadlineSeconds": plan.order.deadline_seconds,
+        "podFailurePolicy": {"rules": [_fatal_exit_codes()]},
+        "template": {
+            "metadata": {"labels": labels, "annotations": {WORK_ORDER_ANNOTATION: text}},
+            "spec": _pod(plan.order.secrets(), image),
+        },
+    }
+    if HOST_LABEL in labels:
+        spec["managedBy"] = AGENT_MANAGER
+    meta = {
+        "name": plan.name,
+        "namespace": plan.namespace,
+        "labels": labels,
+        "ownerReferences": [plan.owner],
+    }
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
+
+
+def _fatal_exit_codes() -> Body:
+    codes = sorted(reason.exit_code for reason in Reason if not reason.retryable)
+    return {
+        "action": "FailJob",
+        "onExitCodes": {"containerName": "worker", "operator": "In", "values": codes},
+    }
+
+
+def _pod(secrets: Iterable[SecretKeyReference], image: str) -> Body:
+    keys: dict[str, list[str]] = {}
+    for reference in secrets:
+        keys.setdefault(reference.name, []).append(reference.key)
+    volumes: list[Body] = [
+        {
+            "name": "order",
+            "downwardAPI": {
+                "items": [
+                    {
+                        "path": "order.json",
+                        "fieldRef": {"fieldPath": f"metadata.annotations['{WORK_ORDER_ANNOTATION}']"},
+                    }
+                ]
+            },
+        },
+        {"name": "result", "emptyDir": {}},
+        {"name": "scratch", "emptyDir": {}},
+    ]
+    mounts: list[Body] = [
+        {"name": "order", "mountPath": f"{MOUNT}/order", "readOnly": True},
+        {"name": "result", "mountPath": f"{MOUNT}/result"},
+        {"name": "scratch", "mountPath": f"{MOUNT}/scratch"},
+    ]
+    for index, (name, wanted) in enumerate(sorted(keys.items())):
+        items = [{"key": key, "path": key} for key in sorted(wanted)]
+        secret = {"secretName": name, "defaultMode": 0o400, "items": items}
+        volumes.append({"name": f"secret-{index}", "secret": secret})
+        mounts.append({"name": f"secret-{index}", "mountPath": f"{MOUNT}/secrets/{name}", "readOnly": True})
+    return {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "containers": [_container(mounts, image)],
+        "volumes": volumes,
+    }
+
+
+def _container(mounts: list[Body], image: str) -> Body:
+    return {
+        "name": "worker",
+        "image": image,
+        "args": [
+            "worker",
+            *("--order", f"{MOUNT}/order/order.json"),
+            *("--secrets", f"{MOUNT}/secrets"),
+            *("--result", f"{MOUNT}/result/result.json"),
+            *("--scratch", f"{MOUNT}/scratch"),
+        ],
+        "volumeMounts": mounts,
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _owner(kind: str, meta: ObjectMeta) -> Body:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": kind,
+        "name": meta.name,
+        "uid": meta.uid,
+        "controller": True,
+        # True would need a right on the owner's finalizers where clusters enforce it.
+        "blockOwnerDeletion": False,
+    }
+
+
+def _host_labels(host: DockerHost | None) -> dict[str, str]:
+    if host is None:
+        return {}
+    return {HOST_LABEL: host.meta.name, HOST_NAMESPACE_LABEL: host.meta.namespace}
+
+
+def _label_value(name: str) -> str:
+    """A label holds 63 characters; longer names of runs are found by their owner reference."""
+    return name[:63].rstrip("-._")

@@ -1,0 +1,130 @@
+"""Jobs as the operator sees them: what was ordered, how far it is, how it ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from strongroom.api.labels import (
+    HOST_LABEL,
+    HOST_NAMESPACE_LABEL,
+    PROGRESS_ANNOTATION,
+    RESULT_ANNOTATION,
+    RUN_LABEL,
+    STORE_LABEL,
+    WORK_ORDER_ANNOTATION,
+)
+from strongroom.api.resources import ObjectMeta
+from strongroom.api.result import Progress
+from strongroom.api.workorder import OrderStore, WorkOrder
+from strongroom.domain.policies import LONGEST_DEADLINE
+from strongroom.domain.targets import Target, find_targets
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a Job ended, in the words of its condition."""
+
+    succeeded: bool
+    reason: str
+    message: str
+    time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """One Job of ours. What it was told stands in its order: the policy and the stores may have changed since."""
+
+    meta: ObjectMeta
+    run: str | None
+    store: str | None
+    host: tuple[str, str] | None
+    """Namespace and name of the DockerHost that it is addressed to."""
+    managed_by: str | None
+    order: WorkOrder | None
+    targets: tuple[Target, ...]
+    deadline: timedelta
+    started: datetime | None
+    attempts: int
+    ending: Ending | None
+    progress: Progress | None
+    result: str | None
+    """The worker's result as written: judged where it is used."""
+
+    @property
+    def stores(self) -> tuple[OrderStore, ...]:
+        """The stores that it works with, as they were specified when it was made."""
+        return tuple(self.order.stores) if self.order is not None else ()
+
+    @property
+    def created(self) -> datetime:
+        """When the Job was made."""
+        if self.meta.creation_timestamp is None:
+            raise ValueError(f"Job {self.meta.name} was not read from an API server")
+        return self.meta.creation_timestamp
+
+
+def parse_job(body: Mapping[str, Any]) -> JobState:
+    """A Job as the API gives it. An order or a progress that cannot be read counts as none."""
+    meta = ObjectMeta.model_validate(body["metadata"])
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    order = _parse_order(spec)
+    host = meta.labels.get(HOST_LABEL)
+    host_key = (meta.labels.get(HOST_NAMESPACE_LABEL, meta.namespace), host) if host else None
+    seen_from = "/".join(host_key) if host_key else f"{meta.namespace}/(cluster)"
+    sources = order.backup.sources if order is not None and order.backup is not None else []
+    counts = (int(status.get(key) or 0) for key in ("active", "failed", "succeeded"))
+    return JobState(
+        meta=meta.model_copy(update={"annotations": {}}),
+        run=meta.labels.get(RUN_LABEL),
+        store=meta.labels.get(STORE_LABEL),
+        host=host_key,
+        managed_by=spec.get("managedBy"),
+        order=order,
+        targets=find_targets(sources, seen_from),
+        deadline=_deadline(spec),
+        started=_time(status.get("startTime")),
+        attempts=sum(counts),
+        ending=_parse_ending(status),
+        progress=_parse_progress(meta.annotations.get(PROGRESS_ANNOTATION)),
+        result=meta.annotations.get(RESULT_ANNOTATION),
+    )
+
+
+def _deadline(spec: Mapping[str, Any]) -> timedelta:
+    """Bounded, because anybody may make a Job with our label: one must not lie beyond the calendar."""
+    seconds = int(spec.get("activeDeadlineSeconds") or 0)
+    return timedelta(seconds=min(seconds, LONGEST_DEADLINE.total_seconds()))
+
+
+def _parse_order(spec: Mapping[str, Any]) -> WorkOrder | None:
+    annotations = ((spec.get("template") or {}).get("metadata") or {}).get("annotations") or {}
+    try:
+        return WorkOrder.model_validate_json(annotations.get(WORK_ORDER_ANNOTATION) or "")
+    except ValidationError:
+        return None
+
+
+def _parse_progress(text: str | None) -> Progress | None:
+    try:
+        return Progress.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
+
+
+def _parse_ending(status: Mapping[str, Any]) -> Ending | None:
+    for condition in status.get("conditions") or []:
+        if condition.get("type") in ("Complete", "Failed") and condition.get("status") == "True":
+            return Ending(
+                succeeded=condition["type"] == "Complete",
+                reason=str(condition.get("reason") or ""),
+                message=str(condition.get("message") or ""),
+                time=_time(condition.get("lastTransitionTime")),
+            )
+    return None
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,35 @@
+"""Names of children, from the identity of what they are for: made twice, a child has the same name twice.
+
+All fit 63 characters, because Kubernetes copies a Job's name into a label of its pods.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+
+LONGEST = 63
+_DIGITS = 8
+
+
+def run_name(policy: str, policy_uid: str, slot: datetime) -> str:
+    """The BackupRun of a policy's slot, such as `orders-20261122t0200z-3f9c2b7a`; the slot is read as UTC."""
+    stamp = slot.astimezone(UTC).strftime("%Y%m%dt%H%Mz")
+    return _fit(policy, f"{stamp}-{_digest(policy_uid, stamp)}")
+
+
+def job_name(run: str, run_uid: str) -> str:
+    """The Job of a BackupRun; one recreated under the same name has another uid and so another Job."""
+    return _fit(run, _digest(run_uid))
+
+
+def check_job_name(store: str, store_uid: str, host: str, moment: datetime) -> str:
+    """The Job that checks a store from a host, decided upon at that moment."""
+    return _fit(f"check-{store}", _digest(store_uid, host, moment.astimezone(UTC).isoformat()))
+
+
+def _fit(head: str, tail: str) -> str:
+    kept = head[: LONGEST - len(tail) - 1].rstrip("-.").replace(".", "-")
+    return f"{kept}-{tail}"
+
+
+def _digest(*identity: str) -> str:
+    return hashlib.sha256("/".join(identity).encode()).hexdigest()[:_DIGITS]

@@ -1,0 +1,149 @@
+"""Whether a policy can be carried out: every problem that stands against it, the gravest first."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from strongroom.api.backuppolicy import BackupPolicySpec
+from strongroom.api.backupstore import BackupStoreSpec
+from strongroom.api.conditions import READY, find_condition
+from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
+from strongroom.api.fields import parse_duration
+from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
+from strongroom.domain.schedule import parse_schedule
+
+LONGEST_DEADLINE = timedelta(days=30)
+LONGEST_POLICY_NAME = 63
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that stands against a policy. One that `blocks` keeps its runs from starting; others may pass."""
+
+    reason: Reason
+    message: str
+    blocks: bool = True
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a policy refers to, as it is now: the stores that exist by name, and the host that its Jobs would go to."""
+
+    stores: Mapping[str, BackupStore] = field(default_factory=dict)
+    invalid_stores: Mapping[str, str] = field(default_factory=dict)
+    """Stores that exist and cannot be read: their fault in words."""
+    host: DockerHost | None = None
+
+    def specs(self) -> dict[str, BackupStoreSpec]:
+        """The stores' specifications by name."""
+        return {name: store.spec for name, store in self.stores.items()}
+
+
+def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Problem]:
+    """Every problem, in order of precedence: the spec itself, what this version lacks, what is missing, what is down."""
+    yield from _spec_problems(policy)
+    for unsupported in _unsupported(policy.spec, around):
+        message = f"{unsupported} is set, and this version does not act on it"
+        yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}")
+    yield from _store_problems(policy.spec, around)
+    yield from _host_problems(policy, around)
+    yield from _store_states(policy.spec, around)
+
+
+def find_blocker(policy: BackupPolicy, around: Surroundings) -> Problem | None:
+    """The gravest problem that keeps a run from starting, or None."""
+    return next((problem for problem in find_problems(policy, around) if problem.blocks), None)
+
+
+def resolve_host(name: str, namespace: str, hosts: Iterable[DockerHost]) -> DockerHost | None:
+    """The DockerHost a policy means: the one in its own namespace, else one elsewhere that allows this namespace."""
+    named = [host for host in hosts if host.meta.name == name]
+    own = (host for host in named if host.meta.namespace == namespace)
+    allowing = (host for host in named if namespace in host.spec.allowed_namespaces)
+    return next(own, None) or min(allowing, key=lambda host: host.key, default=None)
+
+
+def is_ready(host: DockerHost) -> bool:
+    """Whether the host's agent was alive when last looked."""
+    condition = find_condition(host.status.conditions, READY)
+    return condition is not None and condition.status == "True"
+
+
+def host_identity(policy: BackupPolicy, host: DockerHost | None) -> str:
+    """Where the policy's Jobs run, as one word: names such as localhost or `db` mean something else elsewhere."""
+    if host is not None:
+        return f"{host.meta.namespace}/{host.meta.name}"
+    return f"{policy.meta.namespace}/{policy.spec.host or '(cluster)'}"
+
+
+def is_clock_suspect(last_slot: datetime | None, now: datetime, tolerance: timedelta) -> bool:
+    """Whether a slot was decided that lies ahead: the clock was ahead then, or is behind now."""
+    return last_slot is not None and last_slot > now + tolerance
+
+
+def _spec_problems(policy: BackupPolicy) -> Iterator[Problem]:
+    name = policy.meta.name
+    if len(name) > LONGEST_POLICY_NAME or "." in name:
+        message = f"metadata.name: {excerpt(name)!r} must be a DNS label of at most {LONGEST_POLICY_NAME} characters"
+        yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
+    if not timedelta(seconds=1) <= parse_duration(policy.spec.deadline) <= LONGEST_DEADLINE:
+        message = f"spec.deadline: {policy.spec.deadline!r} must lie between 1s and 30d"
+        yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
+    try:
+        parse_schedule(policy.spec.schedule, policy.spec.time_zone)
+    except StrongroomError as error:
+        yield Problem(error.reason, f"{error}. {error.reason.hint}")
+
+
+def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
+    """Fields that ask for what this version does not do; ignoring one could mean a backup in the clear."""
+    if spec.encryption is not None:
+        yield "spec.encryption"
+    if spec.drill is not None:
+        yield "spec.drill"
+    if spec.hooks is not None:
+        yield "spec.hooks"
+    for name in spec.stores:
+        store = around.stores.get(name)
+        field_name = None if store is None else unsupported_field(store.spec)
+        if field_name is not None:
+            yield f"BackupStore {name}: {field_name}"
+
+
+def unsupported_field(store: BackupStoreSpec) -> str | None:
+    """The first field of a store that this version does not act on, or None."""
+    if store.type != "local":
+        return f"spec.{store.type}"
+    return "spec.objectLock" if store.object_lock is not None else None
+
+
+def _store_problems(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Problem]:
+    for name in spec.stores:
+        if name in around.invalid_stores:
+            yield Problem(Reason.InvalidSpec, around.invalid_stores[name])
+        elif name not in around.stores:
+            message = f"spec.stores: there is no BackupStore {name} in this namespace"
+            yield Problem(Reason.StoreNotFound, f"{message}. {Reason.StoreNotFound.hint}")
+
+
+def _host_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Problem]:
+    wanted = policy.spec.host
+    if wanted is None:
+        message = "spec.host is not set, and this version does not run Jobs in a cluster"
+        yield Problem(Reason.Unsupported, f"{message}. Name a DockerHost (kubectl get dockerhosts).")
+    elif around.host is None:
+        message = f"spec.host: there is no DockerHost {wanted} that serves namespace {policy.meta.namespace}"
+        yield Problem(Reason.HostNotFound, f"{message}. {Reason.HostNotFound.hint}")
+    elif not is_ready(around.host):
+        message = f"spec.host: the agent of DockerHost {wanted} is not alive"
+        yield Problem(Reason.HostNotReady, f"{message}. {Reason.HostNotReady.hint}")
+
+
+def _store_states(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Problem]:
+    """Stores that were not ready when last reached. A run tries all the same: it is what finds out."""
+    for name in spec.stores:
+        store = around.stores.get(name)
+        ready = None if store is None else find_condition(store.status.conditions, READY)
+        if ready is not None and ready.status == "False":
+            reason = reason_named(ready.reason) or Reason.StoreFailed
+            yield Problem(reason, f"BackupStore {name}: {ready.message}", blocks=False)

@@ -1,0 +1,185 @@
+"""The status of a policy from all that is known of it: computed whole each time, so that no event can be missed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from strongroom.api.backuppolicy import BackupPolicyStatus, LastSuccess
+from strongroom.api.backupstore import BackupStoreSpec
+from strongroom.api.conditions import (
+    FRESH,
+    MESSAGE_LENGTH,
+    READY,
+    RETENTION_BLOCKED,
+    TARGET_SHARED,
+    Condition,
+    build_condition,
+    find_condition,
+    with_condition,
+)
+from strongroom.api.fields import format_time
+from strongroom.api.resources import BackupPolicy
+from strongroom.domain.copies import judge_copies
+from strongroom.domain.freshness import CLOCK_TOLERANCE, judge_freshness, max_age
+from strongroom.domain.policies import Problem, is_clock_suspect
+from strongroom.domain.runrecords import RunRecord, newest_finished, newest_success
+from strongroom.domain.schedule import Schedule, jitter_offset, next_slot
+from strongroom.domain.spans import parse_span
+
+
+@dataclass(frozen=True)
+class PolicyFacts:
+    """What a policy's status is computed from. `last_slot` is the newest slot that was ever decided."""
+
+    policy: BackupPolicy
+    schedule: Schedule | None
+    problem: Problem | None
+    records: Sequence[RunRecord]
+    stores: Mapping[str, BackupStoreSpec]
+    shared_with: Sequence[str]
+    last_slot: datetime | None
+    now: datetime
+
+
+def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
+    """The whole status. Conditions keep their transition times; RetentionBlocked and TargetShared stand only if true."""
+    policy, last = facts.policy, _last_success(facts)
+    conditions = list(policy.status.conditions)
+    fresh = judge_freshness(last, max_age(policy.spec, facts.schedule), facts.now, policy.meta.generation)
+    computed = [_ready(facts), fresh.condition]
+    success = newest_success(facts.records)
+    held_by = success.good_stores if success is not None else () if last is not None else None
+    computed.append(judge_copies(held_by, facts.stores, facts.now, policy.meta.generation))
+    for condition in computed:
+        conditions = with_condition(conditions, condition)
+    conditions = _put(conditions, RETENTION_BLOCKED, _retention_blocked(facts))
+    conditions = _put(conditions, TARGET_SHARED, _target_shared(facts))
+    finished = newest_finished(facts.records)
+    update = {
+        "observed_generation": policy.meta.generation,
+        "conditions": conditions,
+        "last_schedule_time": facts.last_slot,
+        "next_schedule_time": next_start(facts),
+        "last_success": last,
+        "fresh_until": fresh.fresh_until,
+        **_last_run(finished),
+        **_holdings(facts),
+        "message": _message(conditions, finished)[:MESSAGE_LENGTH],
+    }
+    return policy.status.model_copy(update=update)
+
+
+def next_start(facts: PolicyFacts) -> datetime | None:
+    """When the next scheduled run starts, jitter included; None while none will."""
+    spec = facts.policy.spec
+    if facts.schedule is None or spec.suspend:
+        return None
+    offset = jitter_offset(facts.policy.meta.uid, parse_span(spec.jitter))
+    after = facts.now - offset
+    if facts.last_slot is not None:
+        after = max(after, facts.last_slot)
+    if facts.policy.meta.creation_timestamp is not None:
+        after = max(after, facts.policy.meta.creation_timestamp)
+    return next_slot(facts.schedule, after) + offset
+
+
+def _ready(facts: PolicyFacts) -> Condition:
+    problem, blocked = facts.problem, facts.problem is not None and facts.problem.blocks
+    is_suspect = is_clock_suspect(facts.last_slot, facts.now, CLOCK_TOLERANCE)
+    if problem is not None and (blocked or not is_suspect):
+        status, reason, message = False, problem.reason.name, problem.message
+    elif facts.last_slot is not None and is_suspect:
+        ahead = format_time(facts.last_slot)
+        status, reason = False, "ClockSuspect"
+        message = (
+            f"status.lastScheduleTime: the slot of {ahead} was decided and lies ahead: the clock was or is wrong, and "
+            "nothing is scheduled before it. Correct the clock; runs by hand work; a recreated policy starts anew."
+        )
+    elif facts.policy.spec.suspend:
+        status, reason, message = True, "Suspended", "spec.suspend is true: no scheduled run starts."
+    else:
+        status, reason, message = True, "Ready", "The policy can be carried out."
+    return build_condition(
+        READY,
+        status=status,
+        reason=reason,
+        message=message,
+        now=facts.now,
+        generation=facts.policy.meta.generation,
+    )
+
+
+def _last_success(facts: PolicyFacts) -> LastSuccess | None:
+    """The newest verified backup; one whose run was deleted by hand is remembered by the status."""
+    known = facts.policy.status.last_success
+    record = newest_success(facts.records)
+    if record is None or (known is not None and known.time > record.moment):
+        return known
+    return LastSuccess(
+        time=record.moment,
+        run=record.name,
+        size_bytes=record.size_bytes or 0,
+        duration_seconds=record.duration_seconds or 0.0,
+    )
+
+
+def _retention_blocked(facts: PolicyFacts) -> Condition | None:
+    newest = newest_finished(record for record in facts.records if record.phase in ("Succeeded", "Partial"))
+    if newest is None or not newest.blocked:
+        return None
+    return build_condition(
+        RETENTION_BLOCKED,
+        status=True,
+        reason="RetentionBlocked",
+        message=f"Nothing was deleted after run {newest.name}. {'; '.join(newest.blocked)}",
+        now=facts.now,
+        generation=facts.policy.meta.generation,
+    )
+
+
+def _target_shared(facts: PolicyFacts) -> Condition | None:
+    if not facts.shared_with:
+        return None
+    return build_condition(
+        TARGET_SHARED,
+        status=True,
+        reason="TargetShared",
+        message=f"The same target is backed up by: {', '.join(facts.shared_with)}. Runs wait for each other.",
+        now=facts.now,
+        generation=facts.policy.meta.generation,
+    )
+
+
+def _put(conditions: list[Condition], type_: str, condition: Condition | None) -> list[Condition]:
+    if condition is not None:
+        return with_condition(conditions, condition)
+    return [other for other in conditions if other.type != type_]
+
+
+def _last_run(finished: RunRecord | None) -> dict[str, object]:
+    """A history that was deleted by hand does not make the status forget."""
+    return {} if finished is None else {"last_run": finished.name, "last_run_phase": finished.phase}
+
+
+def _holdings(facts: PolicyFacts) -> dict[str, object]:
+    """What the first store holds, by the runs: those whose copy there was good and not pruned since."""
+    first = facts.policy.spec.stores[0]
+    held = [record for record in facts.records if first in record.good_stores and record.holds_artifacts]
+    return {
+        "artifact_count": len(held),
+        "total_bytes": sum(record.size_bytes or 0 for record in held),
+    }
+
+
+def _message(conditions: Sequence[Condition], finished: RunRecord | None) -> str:
+    """What matters most: a policy that cannot work, a run that failed, no fresh backup; else that all is well."""
+    ready, fresh = find_condition(conditions, READY), find_condition(conditions, FRESH)
+    if ready is not None and ready.status != "True":
+        return ready.message
+    if finished is not None and finished.phase != "Succeeded":
+        return f"Run {finished.name} ended {finished.phase} ({finished.result}): {finished.message}"
+    if fresh is not None and fresh.status != "True":
+        return fresh.message
+    if ready is not None and ready.reason == "Suspended":
+        return ready.message
+    return fresh.message if fresh is not None else ""

@@ -1,0 +1,134 @@
+"""Which recovery points are kept? restic's rules (https://restic.readthedocs.io/en/stable/060_forget.html), made careful.
+
+A point is kept if any rule keeps it. Only verified points are counted, kept by rules, and deleted; what is not verified
+is no reason to delete anything and is left alone.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from strongroom.api.backuppolicy import Retention
+from strongroom.api.fields import format_time, parse_duration
+
+FUTURE_TOLERANCE = timedelta(minutes=10)
+"""How far a point may lie ahead of the clock: clocks of two machines never agree to the second."""
+
+
+@dataclass(frozen=True)
+class RecoveryPoint:
+    """One committed recovery point of a policy, as retention sees it. `key` is its prefix: unique in its store."""
+
+    key: str
+    run: str
+    time: datetime
+    verified: bool
+
+
+@dataclass(frozen=True)
+class RetentionPlan:
+    """What is kept, with the rules that keep each (by key), and what is deleted, the oldest first.
+
+    `blocked` says in words why nothing is deleted although the rules would.
+    """
+
+    keep: Mapping[str, tuple[str, ...]]
+    delete: tuple[RecoveryPoint, ...] = field(default=())
+    blocked: str | None = None
+
+
+def decide_retention(
+    points: Iterable[RecoveryPoint], rules: Retention, zone: ZoneInfo, held: set[str], now: datetime
+) -> RetentionPlan:
+    """Decide for all points of one policy in one store. `held` are names of runs that are pinned."""
+    ordered = sorted(points, key=lambda point: (point.time, point.key), reverse=True)
+    verified = [point for point in ordered if point.verified]
+    reasons: dict[str, list[str]] = {point.key: [] for point in ordered}
+    for key, reason in _reasons(ordered, verified, rules, zone, held):
+        reasons[key].append(reason)
+    unwanted = tuple(point for point in reversed(verified) if not reasons[point.key])
+    blocked = _obstacle(ordered, verified, rules, now, len(unwanted)) if unwanted else None
+    if blocked is not None:
+        return RetentionPlan({key: tuple(words) for key, words in reasons.items()}, blocked=blocked)
+    return RetentionPlan({key: tuple(words) for key, words in reasons.items() if words}, delete=unwanted)
+
+
+def _reasons(
+    ordered: Sequence[RecoveryPoint],
+    verified: Sequence[RecoveryPoint],
+    rules: Retention,
+    zone: ZoneInfo,
+    held: set[str],
+) -> Iterable[tuple[str, str]]:
+    """Key and reason of everything that keeps a point."""
+    for point in ordered:
+        if not point.verified:
+            yield point.key, "not verified: neither counted nor deleted"
+        elif not rules.has_rules:
+            yield point.key, "no keep rule is set"
+        if point.run in held:
+            yield point.key, "hold"
+    for point in verified[: rules.min_keep]:
+        yield point.key, "minKeep"
+    for point in verified[: rules.keep_last or 0]:
+        yield point.key, "keepLast"
+    if rules.keep_within is not None and verified:
+        oldest = verified[0].time - parse_duration(rules.keep_within)
+        yield from ((point.key, "keepWithin") for point in verified if point.time >= oldest)
+    for name, count, period in _periods(rules, zone):
+        yield from ((point.key, name) for point in _newest_of_each(verified, period, count))
+
+
+def _periods(
+    rules: Retention, zone: ZoneInfo
+) -> Iterable[tuple[str, int, Callable[[RecoveryPoint], tuple[int, ...]]]]:
+    """Each rule that counts periods: its name, how many it keeps, and the period that a point falls into."""
+
+    def local(point: RecoveryPoint) -> datetime:
+        return point.time.astimezone(zone)
+
+    return (
+        ("keepDaily", rules.keep_daily or 0, lambda point: local(point).timetuple()[:3]),
+        ("keepWeekly", rules.keep_weekly or 0, lambda point: tuple(local(point).isocalendar()[:2])),
+        ("keepMonthly", rules.keep_monthly or 0, lambda point: local(point).timetuple()[:2]),
+        ("keepYearly", rules.keep_yearly or 0, lambda point: local(point).timetuple()[:1]),
+    )
+
+
+def _newest_of_each(
+    verified: Sequence[RecoveryPoint], period: Callable[[RecoveryPoint], tuple[int, ...]], count: int
+) -> list[RecoveryPoint]:
+    """The newest point of each of the last `count` periods that have one."""
+    newest: dict[tuple[int, ...], RecoveryPoint] = {}
+    for point in verified if count else ():
+        if newest.setdefault(period(point), point) is point and len(newest) == count:
+            break
+    return list(newest.values())
+
+
+def _obstacle(
+    ordered: Sequence[RecoveryPoint],
+    verified: Sequence[RecoveryPoint],
+    rules: Retention,
+    now: datetime,
+    deletions: int,
+) -> str | None:
+    """What stands against deleting: a suspect clock, or more deletions than one pass may make."""
+    newest = ordered[0]
+    if newest.time > now + FUTURE_TOLERANCE:
+        return (
+            f"the clock is suspect: backup {newest.run} is of {format_time(newest.time)}, "
+            f"later than now ({format_time(now)})"
+        )
+    # One point far ahead of all others would let keepWithin delete the whole history. Wait for a second one there.
+    if rules.keep_within is not None and len(verified) > 1:
+        gap = verified[0].time - verified[1].time
+        if gap > parse_duration(rules.keep_within):
+            return (
+                f"the clock is suspect: the newest backup is {gap.days} days after the one before it, more than "
+                f"keepWithin {rules.keep_within}; deletion waits for the next backup"
+            )
+    if deletions > rules.max_deletions:
+        return f"{deletions} backups would be deleted, more than retention.maxDeletions {rules.max_deletions}"
+    return None

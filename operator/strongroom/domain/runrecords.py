@@ -1,0 +1,106 @@
+"""What must be remembered of each run to decide about its policy: small, because there are thousands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from strongroom.api.backuprun import TERMINAL_PHASES
+from strongroom.api.conditions import SUCCEEDED, find_condition
+from strongroom.api.labels import POLICY_LABEL
+from strongroom.api.resources import BackupRun
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """What retention really deleted in one store after a run."""
+
+    store: str
+    runs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One BackupRun, in short."""
+
+    namespace: str
+    name: str
+    uid: str
+    policy: str
+    policy_uid: str | None
+    reason: str
+    slot: datetime | None
+    moment: datetime
+    """The moment that its backup shows: the slot, or when it was created."""
+    phase: str
+    result: str
+    message: str
+    completed: datetime | None
+    size_bytes: int | None
+    duration_seconds: float | None
+    hold: bool
+    pruned: bool
+    good_stores: tuple[str, ...]
+    deletions: tuple[Deletions, ...]
+    blocked: tuple[str, ...]
+    """Why retention deleted nothing, store by store."""
+    is_labelled: bool
+    is_owned: bool
+    is_deleting: bool
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether its phase will never change."""
+        return self.phase in TERMINAL_PHASES
+
+    @property
+    def holds_artifacts(self) -> bool:
+        """Whether at least one store still holds what it made."""
+        return bool(self.good_stores) and not self.pruned
+
+
+def record_run(run: BackupRun) -> RunRecord:
+    """The record of a run as the API gives it."""
+    meta, status = run.meta, run.status
+    if meta.creation_timestamp is None:
+        raise ValueError(f"BackupRun {meta.name} was not read from an API server")
+    succeeded = find_condition(status.conditions, SUCCEEDED)
+    return RunRecord(
+        namespace=meta.namespace,
+        name=meta.name,
+        uid=meta.uid,
+        policy=run.spec.policy,
+        policy_uid=status.policy_uid,
+        reason=run.spec.reason,
+        slot=run.spec.slot,
+        moment=run.spec.slot or meta.creation_timestamp,
+        phase=status.phase,
+        result=succeeded.reason if succeeded else "",
+        message=succeeded.message if succeeded else "",
+        completed=status.completion_time,
+        size_bytes=status.size_bytes,
+        duration_seconds=status.duration_seconds,
+        hold=run.spec.hold,
+        pruned=status.pruned_time is not None,
+        good_stores=tuple(copy.store for copy in status.copies if copy.state == "Succeeded"),
+        deletions=tuple(
+            Deletions(done.store, frozenset(done.deleted_runs))
+            for done in status.retention
+            if done.deleted_runs and not done.dry_run
+        ),
+        blocked=tuple(f"{done.store}: {done.blocked}" for done in status.retention if done.blocked),
+        is_labelled=meta.labels.get(POLICY_LABEL) == run.spec.policy,
+        is_owned=bool(meta.owner_references),
+        is_deleting=meta.deletion_timestamp is not None,
+    )
+
+
+def newest_success(records: Iterable[RunRecord]) -> RunRecord | None:
+    """The verified run that shows the latest moment, or None."""
+    verified = (record for record in records if record.phase == "Succeeded")
+    return max(verified, key=lambda record: (record.moment, record.name), default=None)
+
+
+def newest_finished(records: Iterable[RunRecord]) -> RunRecord | None:
+    """The run that became terminal last, or None."""
+    finished = (record for record in records if record.is_terminal)
+    return max(finished, key=lambda record: (record.completed or record.moment, record.name), default=None)

@@ -1,0 +1,111 @@
+"""Compression and its inverse. Each codec's files open with the stock tool of its name."""
+
+import zlib
+from typing import IO, Protocol, cast
+
+import zstandard
+
+from strongroom.api.backuppolicy import Codec, Compression
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.pipeline.sinks import CHUNK_BYTES, Chunk, Readable
+
+SUFFIXES: dict[Codec, str] = {"zstd": ".zst", "gzip": ".gz", "none": ""}
+ZSTD_LEVEL = 3
+GZIP_LEVEL = 6
+_GZIP_WINDOW = 31  # zlib's way to say: with gzip's header and trailer
+
+
+class Compressor(Protocol):
+    """Turns a plain stream into a stored one. Lets other threads run while it works."""
+
+    def compress(self, chunk: Chunk) -> bytes:
+        """What is ready to be stored after this chunk; often nothing."""
+
+    def flush(self) -> bytes:
+        """The end of the stored stream."""
+
+
+class _Plain:
+    def compress(self, chunk: Chunk) -> bytes:
+        return bytes(chunk)
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def build_compressor(compression: Compression, threads: int = 0) -> Compressor:
+    """A fresh compressor. zstd frames carry a checksum; `threads` > 0 lets zstd use that many beside the caller's."""
+    if compression.codec == "zstd":
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            compression.level or ZSTD_LEVEL, write_checksum=True, threads=threads
+        )
+        return zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    if compression.codec == "gzip":
+        return zlib.compressobj(compression.level or GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    return _Plain()
+
+
+def open_plain(codec: Codec, stored: Readable) -> Readable:
+    """The plain stream of a stored one, in bounded memory however well it was compressed.
+
+    Reading raises ArtifactCorrupt when the stored stream is not the codec's. It may end early without a word when
+    the stored stream was cut: compare the fingerprint.
+    """
+    if codec == "zstd":
+        return _ZstdReader(stored)
+    return _GzipReader(stored) if codec == "gzip" else stored
+
+
+class _ZstdReader:
+    """The zstd stream's plain bytes."""
+
+    def __init__(self, stored: Readable) -> None:
+        source = cast("IO[bytes]", _Chunks(stored))  # the library asks for `read` alone
+        self._reader = zstandard.ZstdDecompressor().stream_reader(
+            source, read_size=CHUNK_BYTES, read_across_frames=True
+        )
+
+    def readinto(self, buffer: memoryview) -> int:
+        try:
+            return self._reader.readinto(buffer)
+        except zstandard.ZstdError as error:
+            raise _corrupt("zstd", error) from error
+
+
+class _GzipReader:
+    """The gzip stream's plain bytes (one member, as we write it)."""
+
+    def __init__(self, stored: Readable) -> None:
+        self._stored = _Chunks(stored)
+        self._inflater = zlib.decompressobj(_GZIP_WINDOW)
+
+    def readinto(self, buffer: memoryview) -> int:
+        plain = b""
+        while not plain and not self._inflater.eof:
+            chunk = self._inflater.unconsumed_tail or self._stored.read(CHUNK_BYTES)
+            if not chunk:
+                return 0
+            try:
+                plain = self._inflater.decompress(chunk, len(buffer))
+            except zlib.error as error:
+                raise _corrupt("gzip", error) from error
+        buffer[: len(plain)] = plain
+        return len(plain)
+
+
+class _Chunks:
+    """`read` as the codecs' libraries want it."""
+
+    def __init__(self, stored: Readable) -> None:
+        self._stored = stored
+        self._buffer = memoryview(bytearray(CHUNK_BYTES))
+
+    def read(self, size: int) -> bytes:
+        count = self._stored.readinto(self._buffer[:size])
+        return bytes(self._buffer[:count])
+
+
+def _corrupt(codec: str, error: Exception) -> StrongroomError:
+    return StrongroomError(
+        Reason.ArtifactCorrupt, f"the stored bytes are not a whole {codec} stream: {error}"
+    )

@@ -1,0 +1,92 @@
+"""What the server or the network refused, as a row of the errors table that names the source and its field."""
+
+import os
+import re
+import select
+import time
+from contextlib import suppress
+
+import psycopg
+from psycopg import pq
+
+from strongroom.api.errors import Reason, StrongroomError, excerpt
+from strongroom.sources.postgres.connection import CONNECT_SECONDS, Connection
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_STATES = {
+    "28000": Reason.AuthenticationFailed,
+    "28P01": Reason.AuthenticationFailed,
+    "3D000": Reason.DatabaseNotFound,
+    "42501": Reason.PermissionDenied,
+    "55P03": Reason.LockTimeout,
+}
+_FIELDS = {
+    Reason.DatabaseNotFound: "postgres.databases",
+    Reason.PermissionDenied: "postgres.user",
+    Reason.SourceUnreachable: "postgres.host, postgres.port",
+    Reason.TlsFailed: "postgres.tls",
+}
+_ERROR_RESPONSE = re.compile(r'\tErrorResponse\t.*? C "([0-9A-Z]{5})" M "(.*?)" (?:D|H|F) "')
+_PREFIX = re.compile(r"^(connection failed: )?(connection to server .*? failed: )?(FATAL: +)?")
+
+
+def connection_failure(connection: Connection, database: str, error: psycopg.Error) -> StrongroomError:
+    """Why no connection came about, or why a query failed. Asks the server once more for the code if libpq kept it."""
+    state, words = error.sqlstate, _PREFIX.sub("", excerpt(str(error)))
+    if state is None:
+        state, words = _server_refusal(connection.conninfo(database)) or (None, words)
+    reason = _reason(state, words)
+    return StrongroomError(
+        reason, f"source {connection.source}: {excerpt(words)} ({field_of(connection, reason)})"
+    )
+
+
+def field_of(connection: Connection, reason: Reason) -> str:
+    """The field of the source that the reason speaks of, with what stands in it."""
+    if reason is Reason.AuthenticationFailed:
+        secret = connection.password_secret
+        if secret is None:
+            return "postgres.user; no postgres.passwordSecret is set"
+        return f"postgres.passwordSecret: Secret {secret.name}, key {secret.key}"
+    if reason is Reason.SourceUnreachable:
+        return f"postgres.host {connection.host}, postgres.port {connection.port}"
+    return _FIELDS.get(reason, "postgres")
+
+
+def _reason(state: str | None, words: str) -> Reason:
+    if state is not None:
+        return _STATES.get(state, Reason.SourceUnreachable)
+    if re.search(r"\bSSL\b|certificate|sslmode", words):
+        return Reason.TlsFailed
+    return Reason.AuthenticationFailed if "no password supplied" in words else Reason.SourceUnreachable
+
+
+def _server_refusal(conninfo: str) -> tuple[str, str] | None:
+    """SQLSTATE and text of the server's refusal to let us in, None if it does not refuse.
+
+    libpq gives only the text of a failed connection, in the server's language. Its trace of the protocol has the code;
+    the trace stays in memory and only its error line is looked at.
+    """
+    trace = os.memfd_create("strongroom-trace")
+    try:
+        _connect_traced(conninfo, trace)
+        found = _ERROR_RESPONSE.search(os.pread(trace, 64 << 10, 0).decode(errors="replace"))
+        return None if found is None else (found[1], found[2])
+    finally:
+        os.close(trace)
+
+
+def _connect_traced(conninfo: str, trace: int) -> None:
+    connection = pq.PGconn.connect_start(conninfo.encode())
+    with suppress(psycopg.Error):
+        connection.trace(trace)
+    deadline = time.monotonic() + CONNECT_SECONDS
+    while (state := connection.connect_poll()) in {pq.PollingStatus.READING, pq.PollingStatus.WRITING}:
+        wait = max(0.0, deadline - time.monotonic())
+        reads = [connection.socket] if state == pq.PollingStatus.READING else []
+        writes = [connection.socket] if state == pq.PollingStatus.WRITING else []
+        if not any(select.select(reads, writes, [], wait)):
+            break
+    with suppress(psycopg.Error):
+        connection.untrace()  # writes out what is buffered
+    connection.finish()

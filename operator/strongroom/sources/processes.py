@@ -1,0 +1,110 @@
+"""Programs of others, started without a shell and ended for certain."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+STDERR_BYTES = 16 << 10
+PIPE_BYTES = 1 << 20
+
+
+class Child:
+    """A program in a process group of its own. As a context manager it kills the whole group on leaving.
+
+    The end of its stderr (16 KiB) is kept. stdin and stdout are pipes where asked for, else the null device.
+    """
+
+    def __init__(
+        self, argv: Sequence[str | Path], environment: Mapping[str, str], *, stdin: bool = False
+    ) -> None:
+        """Start it. The environment is all it gets: nothing is inherited."""
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            bufsize=0,
+            process_group=0,
+        )
+        self._errors = bytearray()
+        self._listener = threading.Thread(target=self._listen, name="stderr", daemon=True)
+        self._listener.start()
+        self._widen_pipes()
+
+    def read(self, size: int) -> bytes:
+        """Some of its stdout, at most `size` bytes; empty at the end."""
+        return os.read(self._stdout, size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Some of its stdout into the buffer; 0 at the end."""
+        return os.readv(self._stdout, [buffer])
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """All of the chunk to its stdin; BrokenPipeError when it no longer reads."""
+        assert self._process.stdin is not None  # noqa: S101 - a fault of the caller, who asked for no stdin
+        rest = memoryview(chunk)
+        while rest:
+            rest = rest[os.write(self._process.stdin.fileno(), rest) :]
+
+    def close_stdin(self) -> None:
+        """Tell it that this was all. Idempotent."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def wait(self) -> int:
+        """Its exit code, negative for a signal, once it has ended."""
+        code = self._process.wait()
+        self._listener.join()
+        return code
+
+    def errors(self) -> str:
+        """The end of what it wrote to stderr, complete after `wait`."""
+        return self._errors.decode(errors="replace")
+
+    @property
+    def _stdout(self) -> int:
+        assert self._process.stdout is not None  # noqa: S101 - always a pipe
+        return self._process.stdout.fileno()
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - always a pipe
+        with contextlib.suppress(ValueError, OSError):  # closed under us when the group is killed
+            while chunk := os.read(self._process.stderr.fileno(), 4096):
+                self._errors += chunk
+                del self._errors[:-STDERR_BYTES]
+
+    def _widen_pipes(self) -> None:
+        """Bigger pipes mean fewer switches between processes; a system may refuse, which only costs speed."""
+        for pipe in filter(None, (self._process.stdin, self._process.stdout)):
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def kill(self) -> None:
+        """End it and whatever it started, at once. Idempotent."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill it and close its pipes."""
+        self.kill()
+        self._listener.join()
+        self.close_stdin()
+        for pipe in filter(None, (self._process.stdout, self._process.stderr)):
+            pipe.close()

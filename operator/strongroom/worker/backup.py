@@ -1,0 +1,228 @@
+"""A backup: stores first, then sources, artifacts, proofs, the manifest, and only then retention."""
+
+import functools
+import statistics
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
+from strongroom import __version__
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    ManifestFile,
+    policy_prefix,
+    recovery_point_prefix,
+)
+from strongroom.api.result import LISTED_TABLES, MOST_ARTIFACTS, RetentionOutcome, StoreReport
+from strongroom.api.workorder import BackupOrder
+from strongroom.pipeline.digests import Fingerprint
+from strongroom.sources.postgres.clients import find_clients
+from strongroom.sources.postgres.readings import plan_readings
+from strongroom.sources.reading import Contents, Origin, Reading
+from strongroom.stores.store import Store
+from strongroom.worker.adopting import adopt_point
+from strongroom.worker.attempt import Attempt
+from strongroom.worker.catalogue import Catalogue, read_catalogue
+from strongroom.worker.copying import Copies
+from strongroom.worker.making import Recipe, make_artifact, prove_artifact, refuse_implausible
+from strongroom.worker.pruning import blocked_outcome, prune_store
+from strongroom.worker.storechecks import open_stores, report_stores
+from strongroom.worker.task import Done, Task
+
+_RECENT = 10
+"""Earlier recovery points whose median length is the usual one."""
+
+
+def run_backup(task: Task, backup: BackupOrder) -> tuple[Done, StrongroomError | None]:
+    """Carry out the order. The error is that of a store which was given up while another one holds the backup.
+
+    Raises StrongroomError when no store holds it; then nothing of it is visible.
+    """
+    task.progress.enter("Connect")
+    copies = open_stores(task.order.stores)
+    copies.each(lambda _, store: store.probe())
+    with ExitStack() as claims:
+        _claim(claims, copies, policy_prefix(task.order.namespace, backup.policy))
+        return _back_up(task, backup, copies)
+
+
+def _claim(claims: ExitStack, copies: Copies, prefix: str) -> None:
+    """Keep every other worker away from the policy's keys: two of one order would commit it twice, and sweep each other.
+
+    One store that is claimed by another ends this order: the other worker may be at this very run.
+    """
+
+    def claim(_name: str, store: Store) -> None:
+        claims.enter_context(store.claim(prefix))
+
+    copies.each(claim)
+    busy = (error for error in copies.failures.values() if error.reason is Reason.TargetBusy)
+    if (error := next(busy, None)) is not None:
+        raise error
+
+
+def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, StrongroomError | None]:
+    catalogues = copies.each(lambda _, store: read_catalogue(store, task.order.namespace, backup.policy))
+    adopted = adopt_point(copies, catalogues, task.order.run_uid)
+    if adopted is not None:
+        prefix, files = adopted.prefix, adopted.manifest.files
+        task.ending.put_off()
+    else:
+        prefix, files = _make_point(task, backup, copies, catalogues)
+    failure = next(iter(copies.failures.values()), None)
+    retention = _prune(task, backup, copies)
+    done = Done(
+        recovery_point=prefix,
+        artifacts=[file.artifact for file in files],
+        copies=copies.report(f"{prefix}/{MANIFEST_NAME}", task.secrets.hide),
+        retention=retention,
+        stores=_report(task, backup, copies),
+    )
+    return done, failure
+
+
+def _make_point(
+    task: Task, backup: BackupOrder, copies: Copies, catalogues: Mapping[str, Catalogue]
+) -> tuple[str, list[ManifestFile]]:
+    readings = _plan(task, backup)
+    recipe = Recipe(
+        prefix=_free_prefix(task, backup, catalogues),
+        compression=backup.compression,
+        level=backup.verification,
+        listed_tables=max(1, LISTED_TABLES // len(readings)),
+        refuse=functools.partial(_refuse, backup, catalogues),
+    )
+    task.progress.expected_bytes = _expected_bytes(readings, catalogues)
+    attempt = Attempt(recipe.prefix, copies)
+    try:
+        files = [_make_file(task, reading, recipe, attempt) for reading in readings]
+        task.ending.put_off()  # whatever is asked from here on, a run that is committed has succeeded
+        task.progress.enter("Commit")
+        attempt.commit(_manifest(task, backup, files).model_dump_json(by_alias=True, indent=1).encode())
+    finally:
+        attempt.undo()
+    return recipe.prefix, files
+
+
+def _plan(task: Task, backup: BackupOrder) -> list[Reading]:
+    """Look at every source before the first is read: what can be refused is refused at once."""
+    clients = find_clients(task.client_folders)
+    readings: list[Reading] = []
+    for source in backup.sources:
+        task.progress.enter("Connect", source.name)
+        if source.postgres is None:
+            raise StrongroomError(
+                Reason.Unsupported, f"source {source.name}: this version reads postgres only"
+            )
+        readings += plan_readings(
+            source.name,
+            source.postgres,
+            read_secret=task.secrets.read,
+            scratch=task.scratch,
+            clients=clients,
+        )
+    if len(readings) > MOST_ARTIFACTS:
+        raise StrongroomError(
+            Reason.InvalidSpec,
+            f"{len(readings)} databases and globals of all sources are more than the {MOST_ARTIFACTS} of one recovery "
+            "point (sources): name them in several policies",
+        )
+    return readings
+
+
+def _make_file(task: Task, reading: Reading, recipe: Recipe, attempt: Attempt) -> ManifestFile:
+    origin = reading.origin
+    task.progress.enter("Dump", origin.source, origin.database)
+    made = make_artifact(reading, recipe, attempt.copies, task.progress, attempt.own)
+    task.progress.enter("ReadBack", origin.source, origin.database)
+    return prove_artifact(made, recipe, attempt.copies)
+
+
+def _free_prefix(task: Task, backup: BackupOrder, catalogues: Mapping[str, Catalogue]) -> str:
+    """The first attempt's prefix that no store has a key under."""
+    attempt = 1
+    while True:
+        prefix = recovery_point_prefix(task.order.namespace, backup.policy, backup.slot, backup.run, attempt)
+        if not any(catalogue.uses_prefix(prefix) for catalogue in catalogues.values()):
+            return prefix
+        attempt += 1
+
+
+def _refuse(
+    backup: BackupOrder,
+    catalogues: Mapping[str, Catalogue],
+    origin: Origin,
+    plain: Fingerprint,
+    contents: Contents,
+) -> None:
+    if origin.kind != "database":
+        return
+    source = next(source for source in backup.sources if source.name == origin.source)
+    refuse_implausible(
+        origin,
+        plain,
+        contents,
+        allow_empty=source.postgres is not None and source.postgres.allow_empty,
+        usual_bytes=_usual_bytes(origin, catalogues),
+        percent=backup.min_size_percent,
+    )
+
+
+def _usual_bytes(origin: Origin, catalogues: Mapping[str, Catalogue]) -> int | None:
+    """Median plain length of the latest verified dumps of the same database, in the store that knows most of them."""
+    richest = max(catalogues.values(), key=lambda catalogue: len(catalogue.points))
+    latest = sorted((p for p in richest.points if p.verified), key=lambda point: point.manifest.slot)[
+        -_RECENT:
+    ]
+    lengths = [
+        file.artifact.plain_bytes
+        for point in latest
+        for file in point.manifest.files
+        if (file.artifact.source, file.artifact.kind, file.artifact.database)
+        == (origin.source, origin.kind, origin.database)
+    ]
+    return int(statistics.median(lengths)) if lengths else None
+
+
+def _expected_bytes(readings: list[Reading], catalogues: Mapping[str, Catalogue]) -> int:
+    return sum(_usual_bytes(reading.origin, catalogues) or reading.estimated_bytes for reading in readings)
+
+
+def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile]) -> Manifest:
+    return Manifest(
+        strongroom_version=__version__,
+        namespace=task.order.namespace,
+        policy=backup.policy,
+        policy_uid=backup.policy_uid,
+        run=backup.run,
+        run_uid=task.order.run_uid,
+        reason=backup.reason,
+        slot=backup.slot,
+        started_at=task.started_at,
+        finished_at=datetime.now(UTC),
+        compression=backup.compression,
+        files=files,
+    )
+
+
+def _prune(task: Task, backup: BackupOrder, copies: Copies) -> list[RetentionOutcome]:
+    task.progress.enter("Prune")
+    if copies.failures:
+        why = "the backup did not reach every store"
+        return [blocked_outcome(name, backup.retention, why) for name in copies.stores]
+    return [
+        prune_store(name, store, task.order, backup, task.ending.check)
+        for name, store in copies.stores.items()
+    ]
+
+
+def _report(task: Task, backup: BackupOrder, copies: Copies) -> list[StoreReport]:
+    """What the stores say at the end; nothing when the worker is to end, for they are listed once more."""
+
+    def count(_name: str, store: Store) -> tuple[int, int]:
+        catalogue = read_catalogue(store, task.order.namespace, backup.policy)
+        return len(catalogue.points), catalogue.total_bytes
+
+    return [] if task.ending.is_asked else report_stores(copies, count, task.secrets.hide)

@@ -1,0 +1,168 @@
+"""One artifact: read once; digested, checked, compressed and written to every store in that one pass; read back."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from strongroom.api.backuppolicy import Compression
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.manifest import ManifestFile
+from strongroom.api.result import LISTED_TABLES, Artifact, ArtifactVerification, VerificationLevel
+from strongroom.pipeline.codecs import SUFFIXES, build_compressor
+from strongroom.pipeline.compressing import CompressingSink
+from strongroom.pipeline.digests import Digest, Fingerprint
+from strongroom.pipeline.lanes import Lane
+from strongroom.pipeline.reading import pump
+from strongroom.pipeline.sinks import Chunk
+from strongroom.pipeline.tees import FanOut
+from strongroom.sources.reading import Contents, Origin, Reading
+from strongroom.stores.store import Store, StoreWriter
+from strongroom.worker.copying import Copies, NamedWriter
+from strongroom.worker.progress import ProgressLines
+from strongroom.worker.readback import read_back
+
+_NOTES = 512
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the artifacts of one run are made. `refuse` raises when a dump is not plausible."""
+
+    prefix: str
+    compression: Compression
+    level: VerificationLevel
+    listed_tables: int
+    refuse: Callable[[Origin, Fingerprint, Contents], None]
+
+
+@dataclass(frozen=True)
+class Made:
+    """One artifact, committed in every good store but not yet read back."""
+
+    reading: Reading
+    key: str
+    plain: Fingerprint
+    stored: Fingerprint
+    contents: Contents
+
+
+def make_artifact(
+    reading: Reading,
+    recipe: Recipe,
+    copies: Copies,
+    progress: ProgressLines,
+    committed: Callable[[str, str], None],
+) -> Made:
+    """Read and write; nothing is committed before the producer and the check have said that all is there.
+
+    `committed` is told each store and key that has become visible. A store that fails is given up in `copies`; everything
+    else raises.
+    """
+    key = f"{recipe.prefix}/{reading.file_name}{SUFFIXES[recipe.compression.codec]}"
+    plain, stored = Digest(), Digest()
+    with ExitStack() as opened:
+        writers = copies.each(lambda _, store: opened.enter_context(store.create(key)))
+        fan = FanOut({name: NamedWriter(name, writer) for name, writer in writers.items()})
+        compressing = CompressingSink(build_compressor(recipe.compression), stored, fan)
+        lane = opened.enter_context(Lane(compressing))
+        check = opened.enter_context(reading.start_check(recipe.level))
+        stream = opened.enter_context(reading.start())
+        pump(stream, lane, check, plain, _Counter(progress, stored))
+        stream.finish()
+        lane.finish()
+        compressing.close()
+        contents = check.finish()
+        recipe.refuse(reading.origin, plain.fingerprint(), contents)
+        copies.failures.update(fan.failures)
+        copies.each(lambda name, _: _commit(writers[name], name, key, committed))
+    return Made(reading, key, plain.fingerprint(), stored.fingerprint(), contents)
+
+
+def _commit(writer: StoreWriter, store: str, key: str, committed: Callable[[str, str], None]) -> None:
+    writer.commit()
+    committed(store, key)
+
+
+def prove_artifact(made: Made, recipe: Recipe, copies: Copies) -> ManifestFile:
+    """Read it back from every good store, and describe what has been proved."""
+
+    def prove(_name: str, store: Store) -> None:
+        read_back(
+            store,
+            made.key,
+            recipe.compression.codec,
+            stored=made.stored,
+            plain=made.plain,
+            check=made.reading.start_check("List"),
+        )
+
+    copies.each(prove)
+    return _describe(made, recipe, datetime.now(UTC))
+
+
+class _Counter:
+    """A sink that counts what went by."""
+
+    def __init__(self, progress: ProgressLines, stored: Digest) -> None:
+        self._progress = progress
+        self._stored = stored
+        self._told = 0
+
+    def write(self, chunk: Chunk) -> None:
+        stored = self._stored.size_bytes
+        self._progress.count(read=len(chunk), stored=stored - self._told)
+        self._told = stored
+
+
+def _describe(made: Made, recipe: Recipe, now: datetime) -> ManifestFile:
+    origin, tables = made.reading.origin, made.contents.tables or []
+    largest = sorted(tables, key=lambda table: (-table.rows, table.table))
+    artifact = Artifact(
+        source=origin.source,
+        kind=origin.kind,
+        database=origin.database,
+        file=made.key.rpartition("/")[2],
+        plain_bytes=made.plain.size_bytes,
+        plain_sha256=made.plain.sha256,
+        stored_bytes=made.stored.size_bytes,
+        stored_sha256=made.stored.sha256,
+        server_version=origin.server_version,
+        client_version=origin.client_version,
+        table_count=made.contents.table_count,
+        row_count=made.contents.row_count,
+        row_counts=largest[: min(recipe.listed_tables, LISTED_TABLES)],
+        verification=ArtifactVerification(level=recipe.level, read_back=True, time=now),
+    )
+    return ManifestFile(
+        artifact=artifact,
+        tables=tables,
+        owner=origin.owner,
+        extensions=origin.extensions,
+        options=origin.options[:_NOTES],
+        not_included=origin.not_included[:_NOTES],
+    )
+
+
+def refuse_implausible(
+    origin: Origin,
+    plain: Fingerprint,
+    contents: Contents,
+    *,
+    allow_empty: bool,
+    usual_bytes: int | None,
+    percent: int,
+) -> None:
+    """EmptyDatabase without a table, ImplausiblySmall below that percentage of the usual length."""
+    what = f'source {origin.source}: database "{origin.database}"'
+    if contents.table_count == 0 and not allow_empty:
+        raise StrongroomError(
+            Reason.EmptyDatabase,
+            f"{what}: the dump holds no table with data (postgres.databases, postgres.allowEmpty)",
+        )
+    if usual_bytes is not None and plain.size_bytes * 100 < usual_bytes * percent:
+        raise StrongroomError(
+            Reason.ImplausiblySmall,
+            f"{what}: the dump has {plain.size_bytes} bytes, less than {percent} % of the usual {usual_bytes} "
+            "(minSizePercent)",
+        )

@@ -1,0 +1,92 @@
+"""The one result of an order."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from strongroom.api.errors import StrongroomError
+from strongroom.api.result import LARGEST_RESULT_BYTES, Outcome, WorkResult
+from strongroom.worker.task import Done
+
+
+def build_result(
+    run_uid: str, done: Done, failure: StrongroomError | None, started: datetime, hide: Callable[[str], str]
+) -> WorkResult:
+    """Succeeded; with a failure Partial if some store is as it should be, else Failed."""
+    rows = sum(artifact.row_count or 0 for artifact in done.artifacts)
+    size = sum(artifact.stored_bytes for artifact in done.artifacts)
+    summary = (
+        f"{len(done.artifacts)} artifacts, {size} bytes stored, {rows} rows counted" if done.artifacts else ""
+    )
+    return WorkResult(
+        run_uid=run_uid,
+        outcome=_outcome(done, failure),
+        reason="Succeeded" if failure is None else failure.reason.name,
+        message=summary if failure is None else hide(failure.message),
+        retryable=failure is not None and failure.reason.retryable,
+        started_at=started,
+        finished_at=datetime.now(UTC),
+        recovery_point=done.recovery_point,
+        artifacts=list(done.artifacts),
+        copies=list(done.copies),
+        retention=list(done.retention),
+        stores=list(done.stores),
+    )
+
+
+def _outcome(done: Done, failure: StrongroomError | None) -> Outcome:
+    if failure is None:
+        return "Succeeded"
+    good = any(copy.state == "Succeeded" for copy in done.copies)
+    return "Partial" if good or (not done.copies and any(store.ready for store in done.stores)) else "Failed"
+
+
+def build_failure(
+    run_uid: str, error: StrongroomError, started: datetime, hide: Callable[[str], str]
+) -> WorkResult:
+    """Failed, with its reason."""
+    return WorkResult(
+        run_uid=run_uid,
+        outcome="Failed",
+        reason=error.reason.name,
+        message=hide(error.message),
+        retryable=error.reason.retryable,
+        started_at=started,
+        finished_at=datetime.now(UTC),
+    )
+
+
+def _fitting(result: WorkResult) -> WorkResult:
+    """The result itself, or without rows by table, which the manifest has: one that is refused would cost the run."""
+    if len(result.model_dump_json(by_alias=True, exclude_none=True).encode()) <= LARGEST_RESULT_BYTES:
+        return result
+    brief = [artifact.model_copy(update={"row_counts": []}) for artifact in result.artifacts]
+    return result.model_copy(update={"artifacts": brief})
+
+
+def write_result(path: Path, result: WorkResult) -> None:
+    """Put the result in its place, whole or not at all, and durably.
+
+    A cluster mounts the place for a termination message as a file of its own, which nothing can replace: that one is
+    written as it is, and a container that dies meanwhile has failed anyway.
+    """
+    content = _fitting(result).model_dump_json(by_alias=True, exclude_none=True).encode()
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".result-", delete=False) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        Path(file.name).replace(path)
+    except OSError as error:
+        Path(file.name).unlink()
+        if error.errno != errno.EBUSY:
+            raise
+        path.write_bytes(content)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

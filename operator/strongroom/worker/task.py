@@ -1,0 +1,36 @@
+"""What the parts of one piece of work share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from strongroom.api.result import Artifact, Copy, RetentionOutcome, StoreReport
+from strongroom.api.workorder import WorkOrder
+from strongroom.worker.ending import Ending
+from strongroom.worker.progress import ProgressLines
+from strongroom.worker.secretfiles import SecretFiles
+
+
+@dataclass(frozen=True)
+class Task:
+    """One order with what is needed to carry it out. `scratch` holds secrets in the form that programs want them."""
+
+    order: WorkOrder
+    secrets: SecretFiles
+    scratch: Path
+    progress: ProgressLines
+    client_folders: Sequence[str]
+    started_at: datetime
+    ending: Ending
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it, as far as it goes into the result."""
+
+    recovery_point: str | None = None
+    artifacts: Sequence[Artifact] = ()
+    copies: Sequence[Copy] = ()
+    retention: Sequence[RetentionOutcome] = ()
+    stores: Sequence[StoreReport] = ()

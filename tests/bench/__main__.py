@@ -1,0 +1,19 @@
+"""`make bench`: ratios from one run on this machine. Nothing here asserts: machines differ, and CI's are noisy."""
+
+from tests.bench.idle_bench import measure_idle
+from tests.bench.worker_bench import measure_worker
+
+
+def main() -> None:
+    """The worker against pg_dump and the seed's script; then a thousand idle policies."""
+    for title, measure in (
+        ("One worker, a database of 1 GB", measure_worker),
+        ("1,000 idle policies", measure_idle),
+    ):
+        print(title)
+        for name, figure in measure().items():
+            print(f"  {name:<60} {figure:10.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""`strongroom up` as a child process, and the real kubectl against it: what the stories are told with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+KUBECTL = Path(sys.executable).parent / "kubectl"
+
+
+def eventually(what: str, check: Callable[[], Any], seconds: float = 60.0, every: float = 0.2) -> Any:
+    """The first true answer of `check`; fails with its last answer when the time is over."""
+    deadline = time.monotonic() + seconds
+    answer: Any = None
+    while time.monotonic() < deadline:
+        answer = check()
+        if answer:
+            return answer
+        time.sleep(every)
+    raise AssertionError(f"{what}: not within {seconds} s; last answer {answer!r}")
+
+
+@dataclass
+class Stronghold:
+    """One `strongroom up` with its state folder and its log."""
+
+    state: Path
+    tick_seconds: float = 1.0
+    process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.state / "kubeconfig"
+
+    @property
+    def log(self) -> str:
+        return (self.state / "up.log").read_text(errors="replace")
+
+    @property
+    def metrics_port(self) -> int:
+        return int((self.state / "metrics.port").read_text())
+
+    def start(self) -> None:
+        self.state.mkdir(parents=True, exist_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "strongroom",
+            "up",
+            "--state",
+            str(self.state),
+            "--metrics-port",
+            "0",
+        ]
+        with (self.state / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--tick-seconds", str(self.tick_seconds)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        eventually("dockerhost local is Ready", self._is_ready, 60)
+
+    def _is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log
+        if not self.kubeconfig.exists():
+            return False
+        host = self.try_get("dockerhost", "local")
+        conditions = (host or {}).get("status", {}).get("conditions", [])
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def end(self) -> None:
+        """Whatever state it is in: no process of this stronghold is left."""
+        if self.process is not None and self.process.poll() is None:
+            self.stop()
+        for process in self.processes("--state", str(self.state)) + self.processes(str(self.state / "agent")):
+            process.kill()
+
+    def processes(self, *words: str) -> list[psutil.Process]:
+        """Live processes whose command line holds all the words and this state folder."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                line = process.cmdline()
+            except psutil.Error:
+                continue
+            if (
+                process.pid != os.getpid()
+                and str(self.state) in " ".join(line)
+                and all(any(word in part for part in line) for word in words)
+            ):
+                found.append(process)
+        return found
+
+    def part(self, name: str) -> list[psutil.Process]:
+        """The processes of one part: apiserver, operator, agent or worker."""
+        return [p for p in self.processes() if _subcommand(p) == name]
+
+    def kubectl(
+        self, *arguments: str, text: str | None = None, check: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.state),
+            "KUBECONFIG": str(self.kubeconfig),
+        }
+        done = subprocess.run(
+            [KUBECTL, *arguments],
+            input=text,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
+        return done
+
+    def strongroom(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.state),
+            "KUBECONFIG": str(self.kubeconfig),
+            "COLUMNS": "160",
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "strongroom", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        self.kubectl(
+            "apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+        )
+
+    def get(self, kind: str, name: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json").stdout)
+        return answer
+
+    def try_get(self, kind: str, name: str) -> dict[str, Any] | None:
+        done = self.kubectl("get", kind, name, "-o", "json", check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def items(self, kind: str, *selectors: str) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, *selectors, "-o", "json").stdout)[
+            "items"
+        ]
+        return answer
+
+    def when(
+        self, kind: str, name: str, type_: str, status: str = "True", seconds: float = 45
+    ) -> dict[str, Any]:
+        """The object once its condition has that status."""
+
+        def so() -> dict[str, Any] | None:
+            body = self.try_get(kind, name)
+            return body if body and condition(body, type_).get("status") == status else None
+
+        body: dict[str, Any] = eventually(f"{kind} {name} has {type_}={status}", so, seconds)
+        return body
+
+    def finished_run(self, name: str, seconds: float = 90) -> dict[str, Any]:
+        """The run once its phase is terminal."""
+
+        def terminal() -> dict[str, Any] | None:
+            run = self.try_get("backuprun", name)
+            return (
+                run
+                if run and run.get("status", {}).get("phase") in {"Succeeded", "Partial", "Failed", "Skipped"}
+                else None
+            )
+
+        finished: dict[str, Any] = eventually(f"backuprun {name} ends", terminal, seconds)
+        return finished
+
+
+def _subcommand(process: psutil.Process) -> str | None:
+    try:
+        line = process.cmdline()
+    except psutil.Error:
+        return None
+    return line[3] if line[1:3] == ["-m", "strongroom"] and len(line) > 3 else None
+
+
+@contextmanager
+def stronghold(state: Path, tick_seconds: float = 1.0) -> Iterator[Stronghold]:
+    """A running `strongroom up`, ended at the end."""
+    started = Stronghold(state, tick_seconds)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.end()
+
+
+def condition(body: dict[str, Any], type_: str) -> dict[str, Any]:
+    """The condition of that type, or an empty one."""
+    return next((c for c in body.get("status", {}).get("conditions", []) if c["type"] == type_), {})
+
+
+def store(path: Path, name: str = "disk") -> dict[str, Any]:
+    return {
+        "apiVersion": "strongroom.dev/v1alpha1",
+        "kind": "BackupStore",
+        "metadata": {"name": name},
+        "spec": {"local": {"path": str(path)}},
+    }
+
+
+def policy(name: str, postgres: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A policy of one PostgreSQL source on the host `local`, by default not due for long."""
+    return {
+        "apiVersion": "strongroom.dev/v1alpha1",
+        "kind": "BackupPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "schedule": "0 2 * * *",
+            "host": "local",
+            "sources": [{"name": "database", "postgres": postgres}],
+            "stores": ["disk"],
+            "backoffLimit": 0,
+            **spec,
+        },
+    }
+
+
+def run(name: str, policy_name: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "strongroom.dev/v1alpha1",
+        "kind": "BackupRun",
+        "metadata": {"name": name},
+        "spec": {"policy": policy_name, **spec},
+    }
+
+
+def secret(name: str, **data: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data}

@@ -1,0 +1,48 @@
+from datetime import timedelta
+
+from tests.unit.domain import domain_objects as objects
+
+from strongroom.api.fields import format_time
+from strongroom.cli.status import find_last_failure, find_policy_worries
+
+NOW = objects.at("2026-11-22T02:00Z")
+
+
+def policy(**status):
+    conditions = [
+        {"type": type_, "status": "True", "reason": "Fine", "lastTransitionTime": format_time(NOW)}
+        for type_ in ("Ready", "Fresh")
+    ]
+    told = {"observedGeneration": 1, "conditions": conditions}
+    told |= {"freshUntil": format_time(NOW + timedelta(hours=1))}
+    told |= {"nextScheduleTime": format_time(NOW + timedelta(minutes=30))}
+    return objects.policy(status=told | status)
+
+
+def test_a_policy_that_is_ready_and_fresh_is_no_worry():
+    assert find_policy_worries(policy(), NOW) == []
+
+
+def test_a_policy_that_stayed_fresh_only_because_nobody_looked_is_a_worry():
+    (worry,) = find_policy_worries(policy(freshUntil=format_time(NOW - timedelta(minutes=10))), NOW)
+    assert "operator" in worry
+
+
+def test_a_slot_that_nobody_acted_upon_is_a_worry():
+    assert find_policy_worries(policy(nextScheduleTime=format_time(NOW - timedelta(minutes=1))), NOW) == []
+    (worry,) = find_policy_worries(policy(nextScheduleTime=format_time(NOW - timedelta(minutes=10))), NOW)
+    assert "operator" in worry
+
+
+def test_a_changed_policy_that_nobody_has_looked_at_is_a_worry():
+    (worry,) = find_policy_worries(policy(observedGeneration=0), NOW)
+    assert "operator" in worry
+
+
+def test_a_failed_run_is_told_also_while_an_older_backup_is_fresh():
+    failed = policy(
+        lastRun="a", lastRunPhase="Failed", message="Run a ended Failed (SecretMissing): no Secret"
+    )
+    assert find_policy_worries(failed, NOW) == []
+    assert "SecretMissing" in find_last_failure(failed)
+    assert find_last_failure(policy(lastRun="a", lastRunPhase="Succeeded")) is None

@@ -1,0 +1,28 @@
+from datetime import UTC, datetime
+
+from strongroom.controllers.measures import Measures, PolicyMeasures
+from strongroom.controllers.metrics import PolicyCollector
+from strongroom.controllers.tally import Tally
+
+NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
+HOUR = 3600.0
+
+
+def fresh(last_success: float) -> float:
+    measures = Measures()
+    measures.policies["default", "orders"] = PolicyMeasures(
+        ready=True, last_success=last_success, max_age=24 * HOUR
+    )
+    families = PolicyCollector(measures, Tally(), lambda: NOW).collect()
+    (family,) = [each for each in families if each.name == "strongroom_policy_fresh"]
+    return family.samples[0].value
+
+
+def test_a_policy_is_fresh_while_its_newest_backup_is_young_enough():
+    assert fresh(NOW.timestamp() - 23 * HOUR) == 1
+    assert fresh(NOW.timestamp() - 25 * HOUR) == 0
+
+
+def test_a_backup_from_the_future_makes_no_policy_fresh():
+    assert fresh(NOW.timestamp() + 60) == 1
+    assert fresh(NOW.timestamp() + 365 * 24 * HOUR) == 0

@@ -1,0 +1,6 @@
+"""Lets the tests beside it import `domain_objects`: with importlib mode pytest adds no folder to the path."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,244 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from domain_objects import CREATED, at, host, job_body, policy, run, store
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strongroom.api.conditions import find_condition
+from strongroom.api.errors import Reason
+from strongroom.api.sources import Source
+from strongroom.domain.copies import judge_copies
+from strongroom.domain.history import find_forgettable, find_pruned
+from strongroom.domain.jobs import build_job, build_store_check_job
+from strongroom.domain.jobstates import parse_job
+from strongroom.domain.names import check_job_name, job_name, run_name
+from strongroom.domain.policies import Surroundings, find_problems, resolve_host
+from strongroom.domain.policystatus import PolicyFacts, build_policy_status
+from strongroom.domain.runrecords import Deletions, record_run
+from strongroom.domain.schedule import parse_schedule
+from strongroom.domain.targets import find_targets, overlap
+
+NOW = at("2026-11-22T12:00Z")
+
+
+def record(name, day=21, phase="Succeeded", **changes):
+    moment = at(f"2026-11-{day:02}T02:00Z")
+    made = record_run(run(name, created=moment, status={"phase": phase}))
+    held = ("vault",) if phase in ("Succeeded", "Partial") else ()
+    return replace(made, completed=moment + timedelta(minutes=2), good_stores=held, size_bytes=7, **changes)
+
+
+def status(of=None, records=(), **changes):
+    of = of or policy()
+    base = {
+        "policy": of,
+        "schedule": changes["schedule"]
+        if "schedule" in changes
+        else parse_schedule(of.spec.schedule, of.spec.time_zone),
+        "problem": None,
+        "records": records,
+        "stores": {"vault": store().spec},
+        "shared_with": [],
+        "last_slot": at("2026-11-22T02:00Z"),
+        "now": NOW,
+    }
+    return build_policy_status(PolicyFacts(**base | changes))
+
+
+def condition(of, type_):
+    found = find_condition(of.conditions, type_)
+    return (found.status, found.reason)
+
+
+def test_a_policy_with_a_young_verified_backup_is_fresh_until_its_gap_has_passed():
+    seen = status(records=[record("a", 22)])
+    assert condition(seen, "Fresh") == ("True", "Fresh")
+    assert seen.fresh_until == at("2026-11-22T02:00Z") + timedelta(hours=24 * 1.05)
+    assert seen.last_success.run == "a"
+    assert seen.next_schedule_time == at("2026-11-23T02:00Z")
+
+
+def test_failed_and_partial_runs_do_not_make_a_policy_fresh():
+    seen = status(records=[record("old", 20), record("bad", 22, "Failed"), record("half", 22, "Partial")])
+    assert condition(seen, "Fresh") == ("False", "Stale")
+    assert seen.last_success.run == "old"
+    assert "half" in seen.message or "bad" in seen.message
+
+
+def test_without_any_backup_a_policy_is_not_fresh():
+    assert condition(status(), "Fresh") == ("False", "NoVerifiedBackup")
+    assert condition(status(), "CopiesSatisfied") == ("False", "NoVerifiedBackup")
+
+
+def test_a_success_is_remembered_when_its_run_was_deleted_by_hand():
+    before = status(records=[record("a", 22)])
+    again = status(policy(status=before.to_api()))
+    assert again.last_success == before.last_success
+
+
+def test_nothing_changes_when_nothing_happened():
+    before = status(records=[record("a", 22)])
+    later = status(policy(status=before.to_api()), records=[record("a", 22)], now=NOW + timedelta(hours=1))
+    assert later == before
+
+
+def test_a_suspended_policy_has_no_next_slot_and_says_so():
+    seen = status(policy(suspend=True))
+    assert seen.next_schedule_time is None
+    assert condition(seen, "Ready") == ("True", "Suspended")
+
+
+def test_a_slot_decided_in_the_future_makes_the_clock_suspect():
+    seen = status(last_slot=NOW + timedelta(days=365))
+    assert condition(seen, "Ready") == ("False", "ClockSuspect")
+
+
+def test_shared_targets_and_blocked_retention_stand_only_while_true():
+    seen = status(records=[record("a", 22, blocked=("vault: listing failed",))], shared_with=["other"])
+    assert condition(seen, "TargetShared")[0] == "True"
+    assert condition(seen, "RetentionBlocked")[0] == "True"
+    after = status(policy(status=seen.to_api()), records=[record("a", 22)])
+    assert find_condition(after.conditions, "TargetShared") is None
+    assert find_condition(after.conditions, "RetentionBlocked") is None
+
+
+def test_points_and_bytes_are_those_the_first_store_still_holds():
+    seen = status(
+        records=[record("a", 20), record("b", 21, pruned=True), record("c", 22), record("d", 22, "Failed")]
+    )
+    assert (seen.artifact_count, seen.total_bytes) == (2, 14)
+
+
+def test_three_two_one_names_what_is_missing():
+    specs = {"a": store().spec, "b": store(local={"path": "/x"}, media="tape", offsite=True).spec}
+    assert judge_copies(["a", "b"], specs, NOW).status == "True"
+    lacking = judge_copies(["a"], specs, NOW)
+    assert lacking.status == "False"
+    assert all(word in lacking.message for word in ("second store", "medium", "offsite"))
+
+
+def test_history_keeps_held_runs_and_those_with_artifacts_beside_the_limit():
+    failed = [record(f"f{n}", n, "Failed") for n in range(1, 9)]
+    kept = [record("good", 1), record("held", 1, "Failed", hold=True), record("now", 22, "Running")]
+    assert [r.name for r in find_forgettable([*failed, *kept], 3)] == ["f1", "f2", "f3", "f4", "f5"]
+
+
+def test_a_run_is_pruned_once_every_store_has_deleted_it():
+    old = replace(record("old", 1), good_stores=("vault", "tape"))
+    first = replace(record("a", 21), deletions=(Deletions("vault", frozenset(["old"])),))
+    second = replace(record("b", 22), deletions=(Deletions("tape", frozenset(["old"])),))
+    assert find_pruned([old, first]) == []
+    assert find_pruned([old, first, second]) == [old]
+    assert find_pruned([replace(old, pruned=True), first, second]) == []
+
+
+names = st.from_regex(r"\A[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
+
+
+@given(
+    names,
+    st.text(max_size=40),
+    st.datetimes(timezones=st.just(NOW.tzinfo), min_value=at("1990-01-01").replace(tzinfo=None)),
+)
+def test_names_of_children_fit_and_are_the_same_twice(policy_name, uid, slot):
+    made = run_name(policy_name, uid, slot)
+    assert made == run_name(policy_name, uid, slot)
+    assert len(made) <= 63
+    assert len(job_name(made, uid)) <= 63
+    assert len(check_job_name(policy_name, uid, "default/x", slot)) <= 63
+    assert made != run_name(policy_name, uid + "x", slot)
+
+
+def source(**postgres):
+    base = {"host": "localhost", "user": "u"}
+    return Source.model_validate({"name": "s", "postgres": base | postgres})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same_host", "shared"),
+    [
+        ({"databases": ["a"]}, {"databases": ["a", "b"]}, True, True),
+        ({"databases": ["a"]}, {"databases": ["b"]}, True, False),
+        ({"databases": ["a"]}, {"allDatabases": True}, True, True),
+        ({"databases": ["a"]}, {"databases": ["a"], "port": 5433}, True, False),
+        ({"databases": ["a"]}, {"databases": ["a"], "host": "127.0.0.1"}, True, True),
+        ({"databases": ["a"]}, {"databases": ["a"]}, False, False),
+        ({"databases": ["a"], "host": "db"}, {"databases": ["a"], "host": "db"}, False, False),
+        ({"databases": ["a"], "host": "DB.lan"}, {"databases": ["a"], "host": "db.lan"}, False, True),
+    ],
+)
+def test_targets_overlap_when_the_same_database_of_the_same_server_is_read(ours, theirs, same_host, shared):
+    left = find_targets([source(**ours)], "default/one")
+    right = find_targets([source(**theirs)], "default/one" if same_host else "default/two")
+    assert (overlap(left, right) is not None) == shared
+
+
+def test_a_host_is_found_at_home_first_and_elsewhere_only_where_allowed():
+    home, abroad = host(), host(namespace="infra", allowedNamespaces=["default"])
+    closed = host(namespace="other")
+    assert resolve_host("local", "default", [closed, abroad, home]) is home
+    assert resolve_host("local", "default", [closed, abroad]) is abroad
+    assert resolve_host("local", "default", [closed]) is None
+
+
+def test_a_job_names_secrets_and_holds_none_and_is_addressed_to_its_host():
+    secretive = policy(
+        sources=[
+            {
+                "name": "db",
+                "postgres": {
+                    "host": "localhost",
+                    "user": "u",
+                    "databases": ["d"],
+                    "passwordSecret": {"name": "pg", "key": "password"},
+                },
+            }
+        ]
+    )
+    body = build_job(run(), secretive, [store()], host(), ["kept"], "image")
+    assert body["spec"]["managedBy"] == "strongroom.dev/agent"
+    volume = next(v for v in body["spec"]["template"]["spec"]["volumes"] if "secret" in v)["secret"]
+    assert volume == {
+        "secretName": "pg",
+        "defaultMode": 0o400,
+        "items": [{"key": "password", "path": "password"}],
+    }
+    assert "managedBy" not in build_job(run(), secretive, [store()], None, [], "image")["spec"]
+
+
+def test_a_job_reads_back_as_what_was_ordered():
+    state = parse_job(job_body(run(), created=CREATED))
+    assert (state.run, state.host) == ("r1", ("default", "local"))
+    assert state.order is not None
+    assert state.order.run_uid == "uid-r1"
+    assert [store.name for store in state.stores] == ["vault"]
+    assert state.deadline == timedelta(hours=6)
+    assert state.targets == find_targets(policy().spec.sources, "default/local")
+
+
+def test_a_store_check_belongs_to_its_store():
+    body = build_store_check_job(store(), host(), NOW, "image")
+    assert body["metadata"]["ownerReferences"][0]["kind"] == "BackupStore"
+    assert parse_job(body | {"metadata": body["metadata"] | {"uid": "x"}}).store == "vault"
+
+
+def test_a_broken_schedule_takes_back_the_word_that_the_policy_is_fresh():
+    before = status(records=[record("a", 22)])
+    broken = policy(schedule="61 2 * * *", status=before.to_api())
+    after = status(broken, records=[record("a", 22)], schedule=None)
+    assert condition(after, "Fresh") == ("Unknown", "ScheduleInvalid")
+    assert after.fresh_until is None
+
+
+def test_an_age_that_was_asked_for_needs_no_schedule_to_be_judged():
+    asked = policy(schedule="61 2 * * *", freshness={"maxAge": "25h"})
+    assert condition(status(asked, records=[record("a", 22)], schedule=None), "Fresh") == ("True", "Fresh")
+
+
+def test_a_policy_without_a_host_is_not_carried_out_and_says_so():
+    around = Surroundings(stores={"vault": store()})
+    lacking = next(find_problems(policy(host=None), around))
+    assert (lacking.reason, lacking.blocks) == (Reason.Unsupported, True)
+    assert "spec.host" in lacking.message

@@ -1,0 +1,122 @@
+"""Retention in a store tells exactly what it did, whatever ends it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from strongroom.api.backuppolicy import Compression
+from strongroom.api.backupstore import BackupStoreSpec
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.manifest import Manifest, ManifestFile, recovery_point_prefix
+from strongroom.api.result import Artifact, ArtifactVerification, RetentionOutcome
+from strongroom.api.workorder import BackupOrder, WorkOrder
+from strongroom.pipeline.digests import Digest
+from strongroom.stores.memory import MemoryStore
+from strongroom.worker.pruning import prune_store
+
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+SOURCE = {"name": "db", "postgres": {"host": "h", "user": "u", "databases": ["d"]}}
+
+
+def put(store: MemoryStore, key: str, content: bytes) -> None:
+    with store.create(key) as writer:
+        writer.write(content)
+        writer.commit()
+
+
+def commit_point(store: MemoryStore, run: str, slot: datetime) -> None:
+    digest = Digest()
+    digest.write(b"data")
+    found = digest.fingerprint()
+    artifact = Artifact(
+        source="db", kind="database", file="db.dump",
+        plain_bytes=found.size_bytes, plain_sha256=found.sha256,
+        stored_bytes=found.size_bytes, stored_sha256=found.sha256,
+        verification=ArtifactVerification(level="Full", read_back=True, time=slot),
+    )  # fmt: skip
+    manifest = Manifest(
+        strongroom_version="0", namespace="n", policy="p", policy_uid="u", run=run, run_uid=f"uid-{run}"[-64:],
+        reason="Manual", slot=slot, started_at=slot, finished_at=slot, compression=Compression(codec="none"),
+        files=[ManifestFile(artifact=artifact)],
+    )  # fmt: skip
+    prefix = recovery_point_prefix("n", "p", slot, run)
+    put(store, f"{prefix}/db.dump", b"data")
+    put(store, f"{prefix}/manifest.json", manifest.model_dump_json(by_alias=True).encode())
+
+
+def prune(store: MemoryStore, days: int, check: object = lambda: None, **changes: object) -> RetentionOutcome:
+    backup = BackupOrder.model_validate(
+        {
+            "policy": "p", "policyUid": "u", "run": f"day-{days - 1}", "reason": "Manual", "slot": FIRST,
+            "sources": [SOURCE], "compression": {"codec": "none"}, "verification": "Full",
+            "minSizePercent": 0, "retention": {"keepLast": 1, "maxDeletions": 10_000}, "timeZone": "UTC",
+            **changes,
+        }
+    )  # fmt: skip
+    order = WorkOrder(
+        kind="Backup", namespace="n", run_uid=f"uid-day-{days - 1}", deadline_seconds=60, backup=backup,
+        stores=[{"name": "disk", "spec": BackupStoreSpec(local={"path": "/store"})}],  # type: ignore[list-item]
+    )  # fmt: skip
+    return prune_store("disk", store, order, backup, check)  # type: ignore[arg-type]
+
+
+def fill(store: MemoryStore, days: int) -> None:
+    for day in range(days):
+        commit_point(store, f"day-{day}", FIRST + timedelta(days=day))
+
+
+def runs(store: MemoryStore) -> list[str]:
+    return [found.key.split("-", 1)[1].split("/")[0] for found in store.list() if "manifest" in found.key]
+
+
+def test_an_order_to_end_stops_between_two_deletions_and_what_was_done_is_told() -> None:
+    store, asked = MemoryStore(), 0
+    fill(store, 5)
+
+    def check() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 3:
+            raise StrongroomError(Reason.DeadlineExceeded, "too long")
+
+    outcome = prune(store, 5, check)
+    assert outcome.deleted_runs == ["day-0", "day-1"]
+    assert outcome.kept == 3
+    assert outcome.blocked == "deletion stopped: too long"
+    assert runs(store) == ["day-2", "day-3", "day-4"]
+
+
+@pytest.mark.parametrize("suffix", ["manifest.json", "db.dump"])
+def test_what_was_deleted_before_a_failure_is_told(suffix: str) -> None:
+    class Stubborn(MemoryStore):
+        def delete(self, key: str) -> None:
+            if key.endswith(f"day-1/{suffix}"):
+                raise StrongroomError(Reason.StoreReadOnly, "no")
+            super().delete(key)
+
+    store = Stubborn()
+    fill(store, 4)
+    outcome = prune(store, 4)
+    gone = {"day-0", "day-1", "day-2", "day-3"} - set(runs(store))
+    assert gone == set(outcome.deleted_runs)
+    assert outcome.kept == len(runs(store))
+    assert outcome.blocked == "deletion stopped: no"
+
+
+def test_a_fault_of_ours_costs_no_committed_backup() -> None:
+    store = MemoryStore()
+    fill(store, 2)
+    outcome = prune(store, 2, timeZone="Nowhere/Atall")
+    assert "fault" in str(outcome.blocked)
+    assert runs(store) == ["day-0", "day-1"]
+
+
+def test_no_more_is_deleted_than_the_result_can_name() -> None:
+    store, days = MemoryStore(), 150
+    for day in range(days - 1):
+        commit_point(store, f"{'x' * 240}-{day}", FIRST + timedelta(days=day))
+    commit_point(store, f"day-{days - 1}", FIRST + timedelta(days=days))
+    outcome = prune(store, days)
+    assert outcome.kept == len(runs(store)) == days - len(outcome.deleted_runs)
+    assert 0 < len(outcome.model_dump_json()) < 32_000
+    assert len(prune(store, days).deleted_runs) == days - 1 - len(outcome.deleted_runs)
