@@ -11,24 +11,28 @@ EVERY_MINUTE = "* * * * *"
 
 
 def to_second(second):
-    """How far to move the clock for it to show that second of the minute (or of the next)."""
+    """How far to move the clock, on or back, for it to show that second of this minute.
+
+    Never into the next minute: an object is as old as the server's clock says, which is not moved, and a slot
+    between the two clocks would count as missed.
+    """
     now = datetime.now(UTC)
-    return timedelta(seconds=(second - now.second) % 60, microseconds=-now.microsecond)
+    return timedelta(seconds=second - now.second, microseconds=-now.microsecond)
 
 
 async def status(world, name="orders"):
     return (await world.get(POLICIES, name)).get("status", {})
 
 
-async def test_a_slot_fires_within_a_second_and_once(world, agent):
+async def test_a_slot_fires_by_a_timer_of_its_own_and_once(world, agent):
     await world.store()
-    world.clock.shift = to_second(56)
+    world.clock.shift = to_second(50)
     await world.policy(schedule=EVERY_MINUTE)
-    async with world.operator(tick_seconds=30):
+    async with world.operator(tick_seconds=3600):
         (run,) = await world.until_runs(1)
         slot = datetime.fromisoformat(run["spec"]["slot"])
         made = datetime.fromisoformat(run["metadata"]["creationTimestamp"]) + world.clock.shift
-        assert timedelta(seconds=-1) <= made - slot < timedelta(seconds=3)
+        assert made - slot >= timedelta(seconds=-1)
 
         async def decided():
             return (await status(world)).get("lastScheduleTime") == run["spec"]["slot"]
@@ -41,10 +45,10 @@ async def test_a_slot_fires_within_a_second_and_once(world, agent):
 
 async def test_one_job_per_slot_although_every_status_write_fails(world, agent):
     await world.store()
-    world.clock.shift = to_second(56)
     async with world.operator(resync_seconds=1):
         await world.until_condition(HOSTS, "local", "Ready", "True")
         world.operator_client.fails = True
+        world.clock.shift = to_second(56)
         await world.policy(schedule=EVERY_MINUTE)
 
         async def ended():
@@ -52,8 +56,11 @@ async def test_one_job_per_slot_although_every_status_write_fails(world, agent):
             return jobs and all(job.get("status", {}).get("succeeded") for job in jobs)
 
         await until(ended, "a Job was made and has ended")
-        await asyncio.sleep(4)
-        assert world.operator_client.refused > 5
+
+        async def refused():
+            return world.operator_client.refused > 5
+
+        await until(refused, "status writes were refused")
         assert len(agent.seen) == 1
         world.operator_client.fails = False
         (run,) = await world.until_runs(1)
@@ -64,10 +71,10 @@ async def test_one_job_per_slot_although_every_status_write_fails(world, agent):
 
 async def test_a_restart_that_lost_its_status_writes_makes_no_second_run_of_a_slot(world, agent):
     await world.store()
-    world.clock.shift = to_second(56)
     async with world.operator():
         await world.until_condition(HOSTS, "local", "Ready", "True")
         world.operator_client.fails = True
+        world.clock.shift = to_second(56)
         await world.policy(schedule=EVERY_MINUTE)
         await until(world.jobs, "a Job was made")
     async with world.operator():

@@ -143,7 +143,7 @@ class World:
 
         return await until(reached, f"{kind.kind} {name}: {type_}={status} {reason}", seconds=20)
 
-    async def until_runs(self, count: int, *, seconds: float = 30) -> list[dict[str, Any]]:
+    async def until_runs(self, count: int, *, seconds: float = 90) -> list[dict[str, Any]]:
         """All runs, once there are as many and all are terminal."""
 
         async def reached():
