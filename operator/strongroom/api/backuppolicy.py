@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from strongroom.api.conditions import Condition
 from strongroom.api.encryption import Encryption
 from strongroom.api.fields import Bytes, Duration, Fields, Line, Message, Name, ResourceName, Time
+from strongroom.api.hooks import Hooks
 from strongroom.api.rules import rule, with_rules
 from strongroom.api.sources import Source
 
@@ -108,19 +109,12 @@ class Drill(Fields):
     )
 
 
-class Hooks(Fields):
-    """What is done to services around a backup, and always undone."""
-
-    stop_services: Annotated[list[Name], Field(max_length=32)] = Field(
-        default_factory=list, description="Compose services stopped while the sources are read."
-    )
-
-
 class BackupPolicySpec(Fields):
     """What the user wants."""
 
-    schedule: Annotated[str, Field(min_length=1, max_length=128)] = Field(
-        description="When to back up: five cron fields (`0 2 * * *`) or a word such as @daily, in timeZone."
+    schedule: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        default=None,
+        description="When to back up: five cron fields (`0 2 * * *`) or a word such as @daily, in timeZone. Without it the policy runs on demand only.",
     )
     time_zone: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$")] = (
         Field(
@@ -174,7 +168,10 @@ class BackupPolicySpec(Fields):
         default=2, description="How often a run is tried again after a failure that may pass."
     )
     drill: Drill | None = Field(default=None, description="Regular restores into a throw-away server.")
-    hooks: Hooks | None = Field(default=None, description="Services stopped around a backup, and commands.")
+    hooks: Hooks | None = Field(
+        default=None,
+        description="Services stopped and commands run around the reading of all sources together.",
+    )
     run_history_limit: Annotated[int, Field(ge=1, le=100)] = Field(
         default=10, description="Finished BackupRuns kept beside those whose artifacts still exist."
     )

@@ -17,6 +17,8 @@ COPIES_SATISFIED = "CopiesSatisfied"
 SUCCEEDED = "Succeeded"
 RETENTION_BLOCKED = "RetentionBlocked"
 TARGET_SHARED = "TargetShared"
+ENGINE_READY = "EngineReady"
+DATABASES_COVERED = "DatabasesCovered"
 
 
 class Condition(Fields):

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from strongroom.api.conditions import Condition
+from strongroom.api.containers import ContainerName, ProjectName, ServiceName, VolumeName
 from strongroom.api.fields import Fields, Message, Name, Time
 
 
@@ -28,6 +29,44 @@ class PostgresClient(Fields):
     version: Annotated[str, Field(max_length=64)] = Field(description="Full version of pg_dump.")
 
 
+class EngineFacts(Fields):
+    """The Docker Engine that the agent works with."""
+
+    version: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Version of the Engine."
+    )
+    api_version: Annotated[str, Field(max_length=16)] | None = Field(
+        default=None, description="API version agreed on with it."
+    )
+    problem: Message | None = Field(default=None, description="Why it cannot be used now, if so.")
+
+
+class ComposeProject(Fields):
+    """A compose project found on the host."""
+
+    name: ProjectName = Field(description="Name of the project.")
+    services: Annotated[list[ServiceName], Field(max_length=64)] = Field(
+        default_factory=list, description="Its services that have containers."
+    )
+    volumes: Annotated[list[VolumeName], Field(max_length=64)] = Field(
+        default_factory=list, description="Its named volumes."
+    )
+
+
+class DatabaseService(Fields):
+    """A PostgreSQL server found in a container of the host."""
+
+    container: ContainerName = Field(description="Name of the container.")
+    project: ProjectName | None = Field(default=None, description="Compose project, where it has one.")
+    service: ServiceName | None = Field(default=None, description="Service of the project.")
+    image: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="Image that it runs."
+    )
+    policy: Annotated[str, Field(max_length=128)] | None = Field(
+        default=None, description="Value of its label strongroom.dev/policy."
+    )
+
+
 class DockerHostStatus(Fields):
     """What the agent found, and whether it is alive."""
 
@@ -36,7 +75,7 @@ class DockerHostStatus(Fields):
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
-        description="Ready: whether the agent's Lease is fresh.",
+        description="Ready: whether the agent's Lease is fresh; EngineReady; DatabasesCovered: whether a policy backs up every database found.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     agent_version: Annotated[str, Field(max_length=64)] | None = Field(
@@ -45,8 +84,16 @@ class DockerHostStatus(Fields):
     operating_system: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, description="Operating system of the host."
     )
-    engine_version: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description="Version of the Docker Engine, where one was found."
+    engine: EngineFacts | None = Field(default=None, description="The Docker Engine, where one was found.")
+    projects: Annotated[list[ComposeProject], Field(max_length=64)] = Field(
+        default_factory=list, description="Compose projects found on the host."
+    )
+    databases: Annotated[list[DatabaseService], Field(max_length=128)] = Field(
+        default_factory=list, description="PostgreSQL servers found in containers of the host."
+    )
+    uncovered: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=128)] = Field(
+        default_factory=list,
+        description="Of those, the ones that no policy backs up. Written by the operator.",
     )
     isolation: Annotated[str, Field(max_length=16)] | None = Field(
         default=None, description="How Jobs run: process or container."

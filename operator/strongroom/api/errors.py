@@ -52,6 +52,21 @@ class Reason(Enum):
     NamespaceNotServed = ErrorKind(
         75, False, "Start the host's agent with --serve-namespace, or name another host in spec.host."
     )
+    HostForbids = ErrorKind(
+        76,
+        False,
+        "Allow it where the host's agent is started (--allow-…), on that host; or keep to what it allows.",
+    )
+    EncryptionRequired = ErrorKind(
+        77,
+        False,
+        "Set spec.encryption, or allowUnencrypted: true on the source if the store may hold it in the clear.",
+    )
+    # The Docker Engine.
+    EngineUnreachable = ErrorKind(
+        78, True, "Start the Docker Engine on the host, and let the agent's user reach its socket."
+    )
+    EngineUnsupported = ErrorKind(79, False, "Use a Docker Engine with API 1.41 (20.10) or newer.")
     # The source.
     SourceUnreachable = ErrorKind(80, True, "Check that the server runs and that host and port are right.")
     AuthenticationFailed = ErrorKind(
@@ -83,6 +98,18 @@ class Reason(Enum):
     TlsFailed = ErrorKind(
         93, False, "Check tls.mode and the CA certificate against the server's certificate."
     )
+    SourceMissing = ErrorKind(94, False, "Correct the volume or path in the policy's source, or create it.")
+    SourceEmpty = ErrorKind(95, False, "Check that this is the right place, or set allowEmpty: true.")
+    ReadFailed = ErrorKind(96, True, "Read the message: it names what could not be read.")
+    FilesChanged = ErrorKind(
+        97, False, "Stop or pause the services that write there (hooks), or set onChange: Accept."
+    )
+    ContainerNotFound = ErrorKind(
+        98, True, "Start the service, or correct project and service, or name, in the policy."
+    )
+    ContainerAmbiguous = ErrorKind(
+        99, False, "Set index to choose one container of the service, or name one."
+    )
     # The stores.
     StoreMissing = ErrorKind(
         100,
@@ -95,7 +122,6 @@ class Reason(Enum):
     StoreFailed = ErrorKind(104, True, "Read the message: it is the store's own.")
     KeyExists = ErrorKind(105, False, "Nothing was overwritten; start a new run.")
     ArtifactCorrupt = ErrorKind(106, False, "The stored bytes differ from their manifest; use another copy.")
-    RetentionBlocked = ErrorKind(107, False, "Nothing was deleted; the message says what stands against it.")
     # The run.
     DeadlineExceeded = ErrorKind(110, False, "Raise the policy's deadline, or look why the source is slow.")
     WorkerLost = ErrorKind(111, True, "The worker ended without a result (killed, or out of memory).")
@@ -104,6 +130,7 @@ class Reason(Enum):
     StartingDeadlineExceeded = ErrorKind(
         114, False, "The run could not start in time; raise startingDeadline if that is too strict."
     )
+    HookFailed = ErrorKind(115, True, "Read the message: it names the command or service, and what it said.")
     InternalError = ErrorKind(
         120, True, "This is a fault of Strongroom: please report it with the worker's log."
     )

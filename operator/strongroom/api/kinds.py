@@ -155,9 +155,10 @@ DOCKER_HOST = Kind(
     (
         Column("Ready", _condition("Ready"), description="The agent is alive."),
         Column("Agent", ".status.agentVersion"),
-        Column("Engine", ".status.engineVersion"),
+        Column("Engine", ".status.engine.version"),
         Column("Isolation", ".status.isolation"),
         Column("Jobs", ".status.runningJobs", "integer"),
+        Column("Uncovered", ".status.uncovered", description="Databases found that no policy backs up."),
         Column("Heartbeat", ".status.lastHeartbeatTime", "date"),
         Column("System", ".status.operatingSystem", wide=True),
         Column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),

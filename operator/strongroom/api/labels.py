@@ -26,6 +26,15 @@ PROGRESS_ANNOTATION = "strongroom.dev/progress"
 CLAIM_ANNOTATION = "strongroom.dev/claimed-by"
 """On a Job: the identity of the agent process that runs it."""
 
+COMPOSE_PROJECT_LABEL = "com.docker.compose.project"
+COMPOSE_SERVICE_LABEL = "com.docker.compose.service"
+COMPOSE_NUMBER_LABEL = "com.docker.compose.container-number"
+COMPOSE_ONEOFF_LABEL = "com.docker.compose.oneoff"
+COMPOSE_DEPENDS_ON_LABEL = "com.docker.compose.depends_on"
+COMPOSE_FOLDER_LABEL = "com.docker.compose.project.working_dir"
+COMPOSE_FILES_LABEL = "com.docker.compose.project.config_files"
+"""What compose writes on its containers (docker-compose 1.29 and compose v2)."""
+
 CONTROLLER_LEASE = "strongroom-operator"
 HOST_LEASE_PREFIX = "strongroom-host-"
 

@@ -35,6 +35,13 @@ class ManifestFile(StrictFields):
         default_factory=list,
         description="Options that the dump was made with, without connection and secrets.",
     )
+    changed: Annotated[list[Message], Field(max_length=1000)] = Field(
+        default_factory=list,
+        description="Files that changed or vanished while they were read, the first thousand.",
+    )
+    skipped: Annotated[list[Message], Field(max_length=1000)] = Field(
+        default_factory=list, description="Sockets and devices that were not archived, the first thousand."
+    )
     not_included: Annotated[list[Message], Field(max_length=512)] = Field(
         default_factory=list, description="What the source holds and this file does not."
     )
@@ -58,6 +65,10 @@ class Manifest(StrictFields):
         description="When reading started: the state that the artifacts show is not older."
     )
     finished_at: Time = Field(description="When the last artifact was verified.")
+    outcome: Literal["Succeeded", "Partial"] = Field(
+        default="Succeeded",
+        description="Partial: files changed while they were read, and the policy does not accept that.",
+    )
     compression: Compression = Field(description="Codec of every artifact.")
     files: Annotated[list[ManifestFile], Field(min_length=1, max_length=MOST_ARTIFACTS)] = Field(
         description="The artifacts."
@@ -65,7 +76,12 @@ class Manifest(StrictFields):
 
     @property
     def verified(self) -> bool:
-        """Whether every file was proved and read back."""
+        """Whether it counts: whole, proved and read back."""
+        return self.outcome == "Succeeded" and self.proved
+
+    @property
+    def proved(self) -> bool:
+        """Whether every file was proved and read back; a partial recovery point may be."""
         return all(
             f.artifact.verification is not None and f.artifact.verification.read_back for f in self.files
         )

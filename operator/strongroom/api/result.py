@@ -10,9 +10,9 @@ from pydantic import Field
 
 from strongroom.api.fields import Bytes, Fields, Message, Name, Sha256, StrictFields, Time
 
-ArtifactKind = Literal["database", "globals"]
+ArtifactKind = Literal["database", "globals", "files", "config"]
 Outcome = Literal["Succeeded", "Partial", "Failed"]
-Stage = Literal["Connect", "Dump", "ReadBack", "Commit", "Prune", "CheckStore"]
+Stage = Literal["Connect", "Hooks", "Dump", "ReadBack", "Commit", "Prune", "CheckStore"]
 VerificationLevel = Literal["List", "Full"]
 
 LISTED_TABLES = 50
@@ -68,7 +68,7 @@ class Artifact(Fields):
 
     source: Name = Field(description="Source that it came from.")
     kind: ArtifactKind = Field(
-        description="database (pg_dump custom format) or globals (SQL of roles and tablespaces)."
+        description="database (pg_dump custom format), globals (SQL of roles and tablespaces), files or config (tar)."
     )
     database: Annotated[str, Field(max_length=63)] | None = Field(
         default=None, description="Database that was dumped."
@@ -95,6 +95,18 @@ class Artifact(Fields):
     row_counts: Annotated[list[TableRows], Field(max_length=LISTED_TABLES)] = Field(
         default_factory=list,
         description="Rows of the largest tables (Full only); the manifest lists every table.",
+    )
+    member_count: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Members of a tar archive: files, folders and links."
+    )
+    member_bytes: Bytes | None = Field(
+        default=None, description="Bytes of the files in a tar archive, as large as they are when unpacked."
+    )
+    changed_count: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Files that changed or vanished while they were read; the manifest names them."
+    )
+    skipped_count: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Sockets and devices, which are not archived; the manifest names them."
     )
     verification: ArtifactVerification | None = Field(
         default=None, description="What was proved, or nothing."

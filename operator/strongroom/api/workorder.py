@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from strongroom.api.backuppolicy import Compression, Retention, Verification
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.fields import Name, ResourceName, SecretKeyReference, StrictFields, Time
+from strongroom.api.hooks import Hooks
 from strongroom.api.sources import Source
 
 OrderKind = Literal["Backup", "CheckStore"]
@@ -29,6 +30,9 @@ class BackupOrder(StrictFields):
     slot: Time = Field(description="The moment that the recovery point is filed under, in UTC.")
     sources: Annotated[list[Source], Field(min_length=1, max_length=16)] = Field(
         description="What to read, in this order."
+    )
+    hooks: Hooks | None = Field(
+        default=None, description="What is done to services around all of the reading."
     )
     compression: Compression = Field(description="Compression of the artifacts.")
     verification: Verification = Field(description="How much is proved of each artifact.")
@@ -62,6 +66,14 @@ class WorkOrder(StrictFields):
     deadline_seconds: Annotated[int, Field(ge=1, le=2_592_000)] = Field(
         description="The worker ends itself after this many seconds."
     )
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether the worker must reach the host's Docker Engine."""
+        if self.backup is None:
+            return False
+        hooked = self.backup.hooks is not None or any(source.hooks for source in self.backup.sources)
+        return hooked or any(source.needs_engine for source in self.backup.sources)
 
     def secrets(self) -> list[SecretKeyReference]:
         """Every Secret key that the order's parts refer to, in their order, each once."""

@@ -46,6 +46,10 @@ def overlap(ours: Iterable[Target], theirs: Iterable[Target]) -> Target | None:
 
 def _postgres_target(source: PostgresSource, seen_from: str) -> Target:
     databases = frozenset([ALL]) if source.all_databases else frozenset(source.databases)
+    if source.host is None:
+        return Target(
+            f"{seen_from}:{source.container or 'labelled'}:{source.port}", databases or frozenset([ALL])
+        )
     return Target(_server(source.host, source.port, seen_from), databases)
 
 

@@ -72,6 +72,10 @@ def prepare_connection(
 
     Raises SecretMissing, SecretKeyMissing, or InvalidSpec for a password that no password file can hold.
     """
+    if postgres.host is None or postgres.user is None:
+        raise StrongroomError(
+            Reason.InvalidSpec, f"source {source}: postgres.host and postgres.user are needed"
+        )
     folder = scratch / f"source-{source}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     password_file = folder / "pgpass"
