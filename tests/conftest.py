@@ -1,0 +1,3 @@
+"""What every room of tests may ask for."""
+
+pytest_plugins = ["tests.docker.fixtures"]
