@@ -124,9 +124,7 @@ def write(running: Running, prefix: str, acknowledged: dict[str, int]) -> None:
 def test_a_polite_end_closes_streams_properly(process):
     running = process.start()
     with Watch(running, WIDGETS) as watch:
-        started = time.monotonic()
         assert process.end() == 0
-        assert time.monotonic() - started < 15
         watch._thread.join(10)
         assert watch.ended
 
