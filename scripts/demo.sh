@@ -77,7 +77,7 @@ SQL
 psql --no-psqlrc --tuples-only --dbname shop --command "SELECT pg_size_pretty(pg_database_size('shop')) || ' in database shop on 127.0.0.1:$port'"
 
 say "strongroom up: API server, operator and agent"
-strongroom up --state "$demo" --metrics-port 0 --tick-seconds 5 >"$demo/up.log" 2>&1 &
+strongroom up --state "$demo" --allow-store "$demo/store" --metrics-port 0 --tick-seconds 5 >"$demo/up.log" 2>&1 &
 echo $! >"$demo/up.pid"
 export KUBECONFIG=$demo/kubeconfig
 for _ in $(seq 150); do [ -e "$KUBECONFIG" ] && kubectl get dockerhost local >/dev/null 2>&1 && break; kill -0 "$(cat "$demo/up.pid")"; sleep 0.2; done

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ class Stronghold:
 
     state: Path
     tick_seconds: float = 1.0
+    options: tuple[str, ...] = ("--engine", "unix:///nonexistent/docker.sock")
+    """More words for `strongroom up`. A machine's own Engine is none of the tests' business."""
     process: "subprocess.Popen[bytes] | None" = field(default=None)
 
     @property
@@ -61,6 +64,8 @@ class Stronghold:
             str(self.state),
             "--metrics-port",
             "0",
+            f"--allow-store={tempfile.gettempdir()}",
+            *self.options,
         ]
         with (self.state / "up.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -204,9 +209,9 @@ def _subcommand(process: psutil.Process) -> str | None:
 
 
 @contextmanager
-def stronghold(state: Path, tick_seconds: float = 1.0) -> Iterator[Stronghold]:
+def stronghold(state: Path, tick_seconds: float = 1.0, **more: Any) -> Iterator[Stronghold]:
     """A running `strongroom up`, ended at the end."""
-    started = Stronghold(state, tick_seconds)
+    started = Stronghold(state, tick_seconds, **more)
     try:
         started.start()
         yield started

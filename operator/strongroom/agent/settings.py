@@ -3,6 +3,25 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+from strongroom.agent.allowances import OWN_IMAGE, Allowances
+
+Isolation = Literal["auto", "container", "process"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one worker in a container may use."""
+
+    memory_bytes: int = 2**30
+    cpus: float = 2.0
+    """Cores; more than the machine has means all of them."""
+    cpu_shares: int = 512
+    """Weight when the machine is busy; other containers have 1024."""
+    blkio_weight: int = 250
+    """Weight of disk I/O, where the kernel supports it; other containers have 500."""
+    processes: int = 256
 
 
 @dataclass(frozen=True)
@@ -12,6 +31,8 @@ class Timing:
     lease_seconds: int = 40
     renew_seconds: float = 10
     heartbeat_seconds: float = 60
+    engine_seconds: float = 20
+    """Between two looks at what the Docker Engine holds."""
     progress_seconds: float = 5
     pass_seconds: float = 30
     kill_grace_seconds: float = 20
@@ -40,6 +61,14 @@ class AgentSettings:
     identity: str | None = None
     """Name under which Lease and Jobs are claimed. It must outlive a restart; default: one kept in the state folder."""
     worker_command: tuple[str, ...] = field(default=(sys.executable, "-m", "strongroom", "worker"))
+    engine_url: str | None = None
+    """The Docker Engine of this machine. Default: $DOCKER_HOST, else the system's socket."""
+    isolation: Isolation = "auto"
+    """How workers run; `auto`: in containers where the Engine answers and holds the worker's image, else as processes."""
+    worker_image: str = OWN_IMAGE
+    """The image that belongs to this agent; always allowed."""
+    allowed: Allowances = field(default_factory=Allowances)
+    limits: Limits = field(default_factory=Limits)
     drain: bool = False
     """On SIGTERM, wait for running Jobs instead of leaving their workers to be adopted."""
     timing: Timing = field(default_factory=Timing)

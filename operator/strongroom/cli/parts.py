@@ -4,9 +4,11 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
+from strongroom.cli.agentoptions import agent_options, agent_settings
 from strongroom.cli.logs import configure_logging
 
 
@@ -131,13 +133,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     "--serve-namespace", "served", multiple=True, help="Also run Jobs of this namespace; may be repeated."
 )
 @click.option("--state", type=_FOLDER, required=True, help="Folder for Jobs under way.")
-@click.option(
-    "--max-jobs",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="Jobs that run at the same time.",
-)
+@agent_options
 @click.option(
     "--secrets-dir",
     type=_FOLDER,
@@ -154,9 +150,9 @@ def agent(  # noqa: PLR0917 (one parameter an option)
     namespace: str,
     served: tuple[str, ...],
     state: Path,
-    max_jobs: int,
     secrets_dir: Path | None,
     drain: bool,
+    **options: Any,
 ) -> None:
     """Run the Jobs that are addressed to this host. Makes outgoing connections only.
 
@@ -174,9 +170,9 @@ def agent(  # noqa: PLR0917 (one parameter an option)
         namespace=namespace,
         served_namespaces=served,
         state_dir=state,
-        max_jobs=max_jobs,
         secrets_dir=secrets_dir,
         drain=drain,
+        **agent_settings(options),
     )
     sys.exit(run_agent(settings))
 

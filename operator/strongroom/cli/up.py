@@ -10,11 +10,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import click
 
+from strongroom.cli.agentoptions import agent_options, agent_words
 from strongroom.cli.logs import configure_logging
 from strongroom.cli.supervisor import Part, supervise
 
@@ -35,8 +37,9 @@ class UpSettings:
     host_name: str
     namespace: str
     served: tuple[str, ...]
-    max_jobs: int
     tick_seconds: float
+    agent_words: tuple[str, ...]
+    """The agent's own options."""
 
     @property
     def apiserver_dir(self) -> Path:
@@ -84,13 +87,7 @@ class UpSettings:
     multiple=True,
     help="Also run Jobs of this namespace, if the DockerHost's allowedNamespaces names it; may be repeated.",
 )
-@click.option(
-    "--max-jobs",
-    type=click.IntRange(1, 64),
-    default=2,
-    show_default=True,
-    help="Jobs that run at the same time.",
-)
+@agent_options
 @click.option(
     "--tick-seconds",
     type=click.FloatRange(0.2, 300),
@@ -98,7 +95,7 @@ class UpSettings:
     show_default=True,
     help="How often the operator looks at everything again.",
 )
-def up(state: Path, **options: str | float | tuple[str, ...]) -> None:
+def up(state: Path, **options: Any) -> None:
     """Run API server, operator and agent on this host, until Ctrl-C or SIGTERM.
 
     \b
@@ -108,7 +105,8 @@ def up(state: Path, **options: str | float | tuple[str, ...]) -> None:
       kubectl --kubeconfig ./state/kubeconfig get backuppolicies
     """
     configure_logging("up")
-    settings = UpSettings(state_dir=state.absolute(), **options)  # type: ignore[arg-type]  # click checked them
+    own = {field.name: options.pop(field.name) for field in fields(UpSettings) if field.name in options}
+    settings = UpSettings(state_dir=state.absolute(), agent_words=tuple(agent_words(options)), **own)
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _only_one(settings.state_dir) as lock:
         asyncio.run(_run(settings, lock))
@@ -186,7 +184,7 @@ def _parts(settings: UpSettings) -> list[Part]:
             "agent",
             (
                 *strongroom, "agent", "--kubeconfig", str(folder / "agent.kubeconfig"), "--host-name", settings.host_name,
-                "--namespace", settings.namespace, "--state", str(settings.state_dir / "agent"), "--max-jobs", str(settings.max_jobs),
+                "--namespace", settings.namespace, "--state", str(settings.state_dir / "agent"), *settings.agent_words,
                 *(word for namespace in settings.served for word in ("--serve-namespace", namespace)),
             ),
             when_served,

@@ -9,11 +9,13 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 from tests.integration.agent.agent_process import AgentProcess
 from tests.integration.embedded import until
 
+from strongroom.agent.allowances import Allowances
 from strongroom.agent.processes import identify
 from strongroom.agent.settings import AgentSettings, Timing
 from strongroom.api.labels import (
@@ -31,6 +33,7 @@ TIMING = Timing(
     lease_seconds=3,
     renew_seconds=0.4,
     heartbeat_seconds=2,
+    engine_seconds=0.5,
     progress_seconds=0.2,
     pass_seconds=1,
     kill_grace_seconds=0.5,
@@ -85,6 +88,8 @@ class Host:
                 "state_dir": self.state,
                 "worker_command": (sys.executable, str(HERE / "fake_worker.py"), str(self.notes)),
                 "timing": TIMING,
+                "engine_url": "unix:///nonexistent/docker.sock",
+                "allowed": Allowances(stores=("/nowhere", tempfile.gettempdir())),
             }
             | more
         )

@@ -1,0 +1,45 @@
+"""What a machine lets Jobs do on it: decided where its agent is started, and never through the API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from strongroom import __version__
+
+OWN_IMAGE = f"strongroom:{__version__}"
+STORE_PLACES = ("/var/backups", "/backups", "/srv/backups", "/mnt", "/media")
+
+
+@dataclass(frozen=True)
+class Allowances:
+    """Patterns as in a shell (`*`, `?`, `[…]`). A path pattern allows what lies below it, too."""
+
+    images: tuple[str, ...] = (OWN_IMAGE,)
+    """Images that workers may be started from, when they run in containers."""
+    stores: tuple[str, ...] = STORE_PLACES
+    """Folders that local stores may be in."""
+    paths: tuple[str, ...] = ()
+    """Files and folders of the host that may be read, besides the working folder of a compose project for its own configuration."""
+    volumes: tuple[str, ...] = ("*",)
+    """Named volumes that may be read."""
+    containers: tuple[str, ...] = ("*",)
+    """Containers that may be dumped, stopped, paused and given commands: `project/service`, or the container's name."""
+    root_containers: tuple[str, ...] = ()
+    """Of those, containers that are as good as root on the host and in which commands may be run all the same."""
+
+
+def matches(value: str, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns means the name."""
+    return any(fnmatchcase(value, pattern) for pattern in patterns)
+
+
+def matches_path(path: PurePosixPath, patterns: Sequence[str]) -> bool:
+    """Whether one of the patterns means the path or a folder above it. All must be resolved: links and `..` are not looked through."""
+    return any(_is_below(path.parts, PurePosixPath(pattern).parts) for pattern in patterns)
+
+
+def _is_below(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if len(parts) < len(pattern) or not pattern or ".." in parts:
+        return False
+    return all(fnmatchcase(part, wanted) for part, wanted in zip(parts, pattern, strict=False))
