@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import IO
 from tests.docker.slot import Slot
 
 ROOT = Path(__file__).resolve().parents[2]
+# A container without a health check is "none"; one that ended has only its status.
+_HEALTH = "{{if not .State.Running}}{{.State.Status}}{{else if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
 _NEEDED = ("dockerd", "containerd", "docker", "ip", "iptables")
 
 
@@ -33,7 +36,7 @@ class Engine:
     The process behind it (keeper.py) ends and removes everything once this object is closed or this process is gone.
     """
 
-    def __init__(self, images: "Path | None" = None) -> None:
+    def __init__(self, images: "Path | str | None" = None) -> None:
         """`images`: a prepared data root, see images.py; without one the Engine has no images."""
         self._keeper = subprocess.Popen(
             [sys.executable, "-m", "tests.docker.keeper", str(images or "-")],
@@ -46,6 +49,11 @@ class Engine:
         if not number:
             raise EngineError(f"no Engine could be prepared (exit code {self._keeper.wait()})")
         self._slot = Slot(int(number))
+
+    @property
+    def number(self) -> int:
+        """Of its slot, distinct among the Engines that run now."""
+        return self._slot.number
 
     @property
     def socket(self) -> Path:
@@ -96,7 +104,9 @@ class Engine:
         """For the docker and docker-compose programs; no settings of the caller's reach them."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         folder = str(self._slot.run / "client")
-        return {**kept, "DOCKER_HOST": self.url, "DOCKER_CONFIG": folder, "HOME": folder}
+        # BuildKit is a plugin that Debian's client does not have.
+        builder = {"DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0"}
+        return {**kept, **builder, "DOCKER_HOST": self.url, "DOCKER_CONFIG": folder, "HOME": folder}
 
     def docker(self, *arguments: "str | Path", stdin: bytes = b"", timeout_seconds: float = 120) -> str:
         """Standard output of the docker program against this Engine, stripped. Raises EngineError with its errors."""
@@ -116,6 +126,16 @@ class Engine:
     def load(self, archive: Path) -> None:
         """Images from the archive that `docker save` wrote."""
         self.docker("load", "--quiet", "--input", archive)
+
+    def wait_healthy(self, container: str, timeout_seconds: float = 60) -> None:
+        """Until the container's health check passes; EngineError with its log if it ends or the time is over."""
+        deadline = time.monotonic() + timeout_seconds
+        state = ""
+        while state != "healthy":
+            if time.monotonic() > deadline or state in {"exited", "dead", "none"}:
+                raise EngineError(f"{container} is {state}: {self.docker('logs', '--tail=20', container)}")
+            time.sleep(0.1)
+            state = self.docker("inspect", "--format", _HEALTH, container)
 
     def remove_containers(self) -> None:
         """All containers, volumes and networks that tests made; images stay."""

@@ -1,38 +1,41 @@
-"""Engines as pytest fixtures. Each xdist worker has its own: nothing is shared, so nothing is left by one that dies."""
+"""Engines as pytest fixtures. Each test file has its own: nothing is shared, so nothing is left by a test or worker that dies."""
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.docker.engine import Engine, missing, running_engine
+from tests.images.build import images
 
 
 @pytest.fixture(scope="session")
-def _engines_can_run() -> None:
+def docker_images() -> Path:
+    """The data root with the test images, for running_engine(). Skips where no Engine can run; in CI that is a failure."""
     reason = missing()
     if reason and os.environ.get("CI"):
         pytest.fail(reason)
     if reason:
         pytest.skip(reason)
+    return images()
 
 
-@pytest.fixture(scope="session")
-def shared_engine(_engines_can_run: None) -> Iterator[Engine]:
-    """The Engine behind `engine`; ask for it only to fill it once for many tests."""
-    with running_engine() as engine:
+@pytest.fixture(scope="module")
+def engine(docker_images: Path) -> Iterator[Engine]:
+    """A running Engine with the test images, new for each file. What a test makes on it, later tests of the file see."""
+    with running_engine(docker_images) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def second_engine(docker_images: Path) -> Iterator[Engine]:
+    """Another host beside `engine`."""
+    with running_engine(docker_images) as engine:
         yield engine
 
 
 @pytest.fixture
-def engine(shared_engine: Engine) -> Iterator[Engine]:
-    """A running Engine without containers, volumes and networks of an earlier test; stop, kill and start it at will."""
-    yield shared_engine
-    shared_engine.start()
-    shared_engine.remove_containers()
-
-
-@pytest.fixture
-def second_engine(_engines_can_run: None) -> Iterator[Engine]:
-    """Another host beside `engine`, new for each test."""
-    with running_engine() as engine:
+def fresh_engine(docker_images: Path) -> Iterator[Engine]:
+    """A new Engine for one test, which may leave it in any state."""
+    with running_engine(docker_images) as engine:
         yield engine
