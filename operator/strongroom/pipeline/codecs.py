@@ -8,6 +8,7 @@ import zstandard
 from strongroom.api.backuppolicy import Codec, Compression
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.pipeline.sinks import CHUNK_BYTES, Chunk, Readable
+from strongroom.pipeline.zstdframes import FrameFollower
 
 SUFFIXES: dict[Codec, str] = {"zstd": ".zst", "gzip": ".gz", "none": ""}
 ZSTD_LEVEL = 3
@@ -48,8 +49,8 @@ def build_compressor(compression: Compression, threads: int = 0) -> Compressor:
 def open_plain(codec: Codec, stored: Readable) -> Readable:
     """The plain stream of a stored one, in bounded memory however well it was compressed.
 
-    Reading raises ArtifactCorrupt when the stored stream is not the codec's. It may end early without a word when
-    the stored stream was cut: compare the fingerprint.
+    Reading raises ArtifactCorrupt when the stored stream is not the codec's from its first byte to its last: also when
+    it was cut behind the last plain byte, and when anything follows its end. With codec none there is no end to see.
     """
     if codec == "zstd":
         return _ZstdReader(stored)
@@ -60,16 +61,20 @@ class _ZstdReader:
     """The zstd stream's plain bytes."""
 
     def __init__(self, stored: Readable) -> None:
-        source = cast("IO[bytes]", _Chunks(stored))  # the library asks for `read` alone
+        self._frames = FrameFollower()
+        source = cast("IO[bytes]", _Chunks(stored, self._frames))  # the library asks for `read` alone
         self._reader = zstandard.ZstdDecompressor().stream_reader(
             source, read_size=CHUNK_BYTES, read_across_frames=True
         )
 
     def readinto(self, buffer: memoryview) -> int:
         try:
-            return self._reader.readinto(buffer)
+            count = self._reader.readinto(buffer)
         except zstandard.ZstdError as error:
             raise _corrupt("zstd", error) from error
+        if not count and not self._frames.is_whole:
+            raise _corrupt("zstd", "it ends inside a frame")
+        return count
 
 
 class _GzipReader:
@@ -81,10 +86,12 @@ class _GzipReader:
 
     def readinto(self, buffer: memoryview) -> int:
         plain = b""
-        while not plain and not self._inflater.eof:
+        while not plain:
             chunk = self._inflater.unconsumed_tail or self._stored.read(CHUNK_BYTES)
+            if self._inflater.eof:
+                return self._end(chunk)
             if not chunk:
-                return 0
+                raise _corrupt("gzip", "it ends early")
             try:
                 plain = self._inflater.decompress(chunk, len(buffer))
             except zlib.error as error:
@@ -92,20 +99,29 @@ class _GzipReader:
         buffer[: len(plain)] = plain
         return len(plain)
 
+    def _end(self, further: bytes) -> int:
+        if further or self._inflater.unused_data:
+            raise _corrupt("gzip", "something follows its end")
+        return 0
+
 
 class _Chunks:
-    """`read` as the codecs' libraries want it."""
+    """`read` as the codecs' libraries want it. What is read is shown to the follower, if there is one."""
 
-    def __init__(self, stored: Readable) -> None:
+    def __init__(self, stored: Readable, follower: FrameFollower | None = None) -> None:
         self._stored = stored
+        self._follower = follower
         self._buffer = memoryview(bytearray(CHUNK_BYTES))
 
     def read(self, size: int) -> bytes:
         count = self._stored.readinto(self._buffer[:size])
-        return bytes(self._buffer[:count])
+        chunk = bytes(self._buffer[:count])
+        if self._follower is not None:
+            self._follower.write(chunk)
+        return chunk
 
 
-def _corrupt(codec: str, error: Exception) -> StrongroomError:
+def _corrupt(codec: str, error: Exception | str) -> StrongroomError:
     return StrongroomError(
         Reason.ArtifactCorrupt, f"the stored bytes are not a whole {codec} stream: {error}"
     )

@@ -15,6 +15,7 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.pipeline.codecs import build_compressor, open_plain
 from strongroom.pipeline.digests import Digest
 from strongroom.pipeline.reading import pump
+from strongroom.pipeline.zstdframes import FrameFollower
 
 CODECS: list[Codec] = ["zstd", "gzip", "none"]
 TOOLS = {"zstd": ["zstd", "-dc"], "gzip": ["gzip", "-dc"], "none": ["cat"]}
@@ -82,11 +83,33 @@ def test_a_flipped_bit_is_told_or_shows_in_the_plain_bytes(codec: Codec) -> None
 
 
 @pytest.mark.parametrize("codec", ["zstd", "gzip"])
-def test_a_cut_stream_gives_less_and_never_the_whole(codec: Codec) -> None:
+def test_a_cut_is_told_wherever_it_is_the_trailer_included(codec: Codec) -> None:
     content = b"".join(b"row %d\n" % (n * n) for n in range(3000))
     stored = compressed(codec, [content])
-    for length in range(0, len(stored) - 12, 101):
-        assert outcome(codec, stored[:length]) != content
+    for length in [*range(0, len(stored) - 20, 101), *range(len(stored) - 20, len(stored))]:
+        assert outcome(codec, stored[:length]) is None
+
+
+@pytest.mark.parametrize("codec", ["zstd", "gzip"])
+@pytest.mark.parametrize("addition", [b"\0", b"x", b"xyz", b"x" * 5000, bytes(2 << 20)])
+def test_what_follows_the_end_is_told(codec: Codec, addition: bytes) -> None:
+    assert outcome(codec, compressed(codec, [b"row " * 3000]) + addition) is None
+
+
+@given(
+    content=st.binary(max_size=3000),
+    repeat=st.integers(1, 200),
+    level=st.integers(1, 19),
+    cut=st.integers(1, 3000),
+)
+def test_the_end_of_any_zstd_frame_is_known(content: bytes, repeat: int, level: int, cut: int) -> None:
+    stored = compressed("zstd", [content * repeat], level)
+    for whole in (stored, zstandard.compress(content * repeat), stored * 2):
+        follower = FrameFollower()
+        for start in range(0, len(whole), cut):
+            assert not follower.is_whole or start == len(stored)
+            follower.write(whole[start : start + cut])
+        assert follower.is_whole
 
 
 @pytest.mark.parametrize("codec", ["zstd", "gzip"])
