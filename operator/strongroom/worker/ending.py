@@ -1,6 +1,8 @@
 """A worker ends itself: at its deadline, and when it is told to. Whatever it was doing is undone on the way out."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -45,6 +47,20 @@ class Ending:
     def put_off(self) -> None:
         """From now on interrupt nothing. Idempotent."""
         self._interrupts = False
+
+    @contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """What must not be done by half: a signal inside interrupts at the end of it, unless it fails by itself."""
+        interrupts, self._interrupts = self._interrupts, False
+        try:
+            yield
+        except BaseException:
+            self._interrupts = interrupts and self._asked is None
+            raise
+        self._interrupts = interrupts
+        if interrupts and self._asked is not None:
+            self._interrupts = False
+            raise EndedError(self._asked)
 
     @property
     def is_asked(self) -> bool:

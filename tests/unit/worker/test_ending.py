@@ -57,3 +57,49 @@ def test_signals_are_left_as_they_were() -> None:
     with Ending():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_is_not_to_be_interrupted_is_interrupted_when_it_is_through() -> None:
+    reached = []
+
+    def work(ending: Ending) -> None:
+        with ending.uninterrupted():
+            send()
+            reached.append("its end")
+
+    with Ending() as ending:
+        ending.interrupt_after(60)
+        with pytest.raises(EndedError, match="SIGTERM"):
+            work(ending)
+    assert reached == ["its end"]
+
+
+def test_a_failure_that_is_not_to_be_interrupted_stays_itself() -> None:
+    def fail(ending: Ending) -> None:
+        with ending.uninterrupted():
+            send()
+            raise KeyError
+
+    with Ending() as ending:
+        ending.interrupt_after(60)
+        with pytest.raises(KeyError):
+            fail(ending)
+        assert ending.is_asked
+
+
+def test_after_a_signal_was_put_off_once_the_next_one_interrupts() -> None:
+    with Ending() as ending:
+        ending.interrupt_after(60)
+        with ending.uninterrupted():
+            pass
+        with pytest.raises(EndedError):
+            send()
+
+
+def test_nothing_interrupts_what_was_put_off_before() -> None:
+    with Ending() as ending:
+        ending.interrupt_after(60)
+        ending.put_off()
+        with ending.uninterrupted():
+            send()
+        assert ending.is_asked
