@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Make .venv with the pinned packages, and see that PostgreSQL, zstd and kubectl are there. Idempotent and quick when nothing is missing.
+# --tests: also what the tests' own Docker Engines and their images are made with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +14,15 @@ packages=()
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
 command -v zstd >/dev/null || packages+=(zstd)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+if [ "${1:-}" = --tests ]; then
+    command -v dockerd >/dev/null || packages+=(docker.io)
+    command -v docker-compose >/dev/null || docker compose version >/dev/null 2>&1 || packages+=(docker-compose)
+    command -v mmdebstrap >/dev/null || packages+=(mmdebstrap)
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
+    command -v openssl >/dev/null || packages+=(openssl)
+    command -v ip >/dev/null || packages+=(iproute2)
+    command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || packages+=(iptables)
+fi
 if [ ${#packages[@]} -gt 0 ]; then
     root=""
     [ "$(id -u)" = 0 ] || root=sudo

@@ -71,7 +71,7 @@ class Engine:
     @property
     def gateway(self) -> str:
         """The machine's address as containers on the default bridge see it."""
-        return self._slot.bridge_address.partition("/")[0]
+        return self._slot.gateway
 
     @property
     def log(self) -> str:
@@ -87,7 +87,10 @@ class Engine:
         self._tell("stop")
 
     def kill(self) -> None:
-        """SIGKILL to dockerd. Its containers run on until the next start, which ends them, or restarts by their policy."""
+        """SIGKILL to dockerd. Its containers run on until the next start, which stops them.
+
+        Engine 20.10 takes that for a stop by hand: it starts containers of policy `always` again, not `unless-stopped`.
+        """
         self._tell("kill")
 
     def restart(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.docker.compose import ComposeStack, running_stack
 from tests.docker.engine import Engine, missing, running_engine
 from tests.images.build import images
 
@@ -39,3 +40,10 @@ def fresh_engine(docker_images: Path) -> Iterator[Engine]:
     """A new Engine for one test, which may leave it in any state."""
     with running_engine(docker_images) as engine:
         yield engine
+
+
+@pytest.fixture(scope="module")
+def compose_stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeStack]:
+    """The sample stack on `engine`, up and healthy, without data until seed()."""
+    with running_stack(engine, tmp_path_factory.mktemp("stack") / "sample") as stack:
+        yield stack

@@ -56,10 +56,9 @@ class Slot:
         return _NETWORKS[self.number]
 
     @property
-    def bridge_address(self) -> str:
-        """Of the default bridge, with its prefix."""
-        first = next(self.network.subnets(new_prefix=24))
-        return f"{first[1]}/24"
+    def gateway(self) -> str:
+        """The machine's address on the default bridge."""
+        return str(self.network[1])
 
     @property
     def pool(self) -> IPv4Network:
