@@ -4,9 +4,12 @@ import asyncio
 import logging
 
 from strongroom.agent import clock
+from strongroom.agent.asks import list_asks
 from strongroom.agent.folders import StateFolder
+from strongroom.agent.hostview import look_at_host
 from strongroom.agent.jobs import Job, parse_job, parse_order
 from strongroom.agent.jobstatuses import JobReason
+from strongroom.agent.permissions import build_permissions
 from strongroom.agent.records import Outcome, Plan, build_failure
 from strongroom.agent.settings import AgentSettings
 from strongroom.api.errors import Reason, StrongroomError
@@ -42,7 +45,7 @@ async def claim(client: KubeClient, job: Job, identity: str) -> Job | None:
 async def prepare(job: Job, settings: AgentSettings, state: StateFolder) -> Plan:
     """Make the folder of a Job that bears our name. What may not or cannot run gets its outcome at once."""
     plan = build_plan(job)
-    refusal = find_refusal(job, settings)
+    refusal = await asyncio.to_thread(find_refusal, job, settings)
     folder = state.job(job.uid)
     if refusal is None:
         await asyncio.to_thread(folder.create, plan, job.order_text)
@@ -56,14 +59,16 @@ async def prepare(job: Job, settings: AgentSettings, state: StateFolder) -> Plan
 
 
 def find_refusal(job: Job, settings: AgentSettings) -> StrongroomError | None:
-    """Why this Job gets no worker here, or None."""
+    """Why this Job gets no worker here, or None. Looks at paths, and not yet at the Engine: it may be down. Blocks."""
     if not settings.serves(job.namespace):
         return StrongroomError(
             Reason.NamespaceNotServed,
             f"the agent of DockerHost {settings.namespace}/{settings.host_name} does not serve namespace {job.namespace}",
         )
     try:
-        parse_order(job)
+        order = parse_order(job)
+        asks = list_asks(order)
+        build_permissions(settings.allowed).check(asks, look_at_host(order, asks, None))
     except StrongroomError as error:
         return error
     return None
@@ -80,6 +85,7 @@ def build_plan(job: Job) -> Plan:
         started_at=job.start_time or clock.now(),
         deadline_seconds=job.deadline_seconds,
         backoff_limit=job.backoff_limit,
+        image=job.image,
     )
 
 

@@ -56,6 +56,8 @@ class Job:
     deadline_seconds: int | None
     owner_uid: str | None
     order_text: str | None
+    image: str
+    """Of the pod template's worker; empty where there is none."""
 
     def __str__(self) -> str:
         """Namespace and name."""
@@ -83,7 +85,8 @@ def parse_job(body: dict[str, Any]) -> Job:
     """Read a batch/v1 Job. Raises ValueError when its uid is not fit to name a folder."""
     meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
-    template = (spec.get("template") or {}).get("metadata") or {}
+    pod = spec.get("template") or {}
+    template = pod.get("metadata") or {}
     if not UID.fullmatch(meta["uid"]):
         raise ValueError(f"Job {meta.get('namespace')}/{meta.get('name')} has the uid {meta['uid']!r}")
     started = status.get("startTime")
@@ -106,6 +109,7 @@ def parse_job(body: dict[str, Any]) -> Job:
         deadline_seconds=spec.get("activeDeadlineSeconds"),
         owner_uid=next((o["uid"] for o in meta.get("ownerReferences") or [] if o.get("controller")), None),
         order_text=(template.get("annotations") or {}).get(WORK_ORDER_ANNOTATION),
+        image=next((str(c.get("image")) for c in (pod.get("spec") or {}).get("containers") or []), ""),
     )
 
 

@@ -1,7 +1,7 @@
 """What the agent must know after it was killed: one plan for each Job, one record for each attempt, one outcome."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,9 @@ class Plan(Fields):
     started_at: Time = Field(description="status.startTime of the Job: the deadline counts from it.")
     deadline_seconds: int | None = Field(default=None, description="spec.activeDeadlineSeconds.")
     backoff_limit: Annotated[int, Field(ge=0)] = Field(description="Attempts that may fail before the last.")
+    image: str = Field(
+        default="", description="Image of the pod template's worker, for a worker in a container."
+    )
 
     def seconds_left(self, now: datetime) -> float | None:
         """Until the deadline, never more than the deadline itself (the clock may have been set back); None: no deadline."""
@@ -34,11 +37,15 @@ class Plan(Fields):
 
 
 class Attempt(Fields):
-    """One worker process. Written before it is started, when its pid is known, and when it has ended."""
+    """One worker. Written before it is started, when it is known which process or container it is, and when it has ended."""
 
     number: Annotated[int, Field(ge=1)] = Field(description="1 for the first.")
     started_at: Time = Field(description="When it was about to start.")
-    process: ProcessIdentity | None = Field(default=None, description="The worker, once it runs.")
+    isolation: Literal["process", "container"] = Field(default="process", description="How the worker runs.")
+    container: str | None = Field(default=None, description="Id of the worker's container, once it is made.")
+    process: ProcessIdentity | None = Field(
+        default=None, description="The worker, or its container's main process, once it runs."
+    )
     ended_at: Time | None = Field(default=None, description="When it was found to have ended.")
     result: WorkResult | None = Field(
         default=None, description="Set when it has ended: the worker's result, or ours in its place."

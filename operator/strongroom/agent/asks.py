@@ -1,0 +1,116 @@
+"""What a work order asks of this host: stores, paths, volumes, containers, projects. Pure; nothing is looked up.
+
+`what` names object and field, as the refusal will say it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from strongroom.api.containers import ContainerSelector
+from strongroom.api.hooks import Hooks
+from strongroom.api.sources import Source
+from strongroom.api.workorder import WorkOrder
+
+Use = Literal["dump", "read", "control", "command"]
+
+
+@dataclass(frozen=True)
+class StoreAsk:
+    """A local store is written to."""
+
+    what: str
+    path: str
+
+
+@dataclass(frozen=True)
+class PathAsk:
+    """A file or folder of the host is read."""
+
+    what: str
+    path: str
+
+
+@dataclass(frozen=True)
+class VolumeAsk:
+    """A named volume is read."""
+
+    what: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ProjectAsk:
+    """The configuration of a compose project is read."""
+
+    what: str
+    project: str
+
+
+@dataclass(frozen=True)
+class ContainerAsk:
+    """Programs are run in a container (dump, read, command), or it is stopped or paused (control)."""
+
+    what: str
+    use: Use
+    selector: ContainerSelector | None
+    """None: every container with the policy's label."""
+    path: str | None = None
+    """With `read`: the path inside of it."""
+
+
+Ask = StoreAsk | PathAsk | VolumeAsk | ProjectAsk | ContainerAsk
+
+
+def list_asks(order: WorkOrder) -> list[Ask]:
+    """All of it, in the order's order."""
+    return [*_stores(order), *_backup(order)]
+
+
+def _stores(order: WorkOrder) -> Iterator[Ask]:
+    for store in order.stores:
+        if store.spec.local is not None:
+            yield StoreAsk(
+                f"BackupStore {order.namespace}/{store.name}: spec.local.path", store.spec.local.path
+            )
+
+
+def _backup(order: WorkOrder) -> Iterator[Ask]:
+    if order.backup is None:
+        return
+    policy = f"BackupPolicy {order.namespace}/{order.backup.policy}: spec"
+    if order.backup.hooks is not None:
+        yield from _hooks(f"{policy}.hooks", order.backup.hooks)
+    for index, source in enumerate(order.backup.sources):
+        yield from _source(f"{policy}.sources[{index}]", source)
+
+
+def _source(what: str, source: Source) -> Iterator[Ask]:
+    if source.postgres is not None and source.postgres.host is None:
+        by = "labelled" if source.postgres.labelled else "container"
+        yield ContainerAsk(f"{what}.postgres.{by}", "dump", source.postgres.container)
+    if source.files is not None:
+        files = source.files
+        if files.volume is not None:
+            yield VolumeAsk(f"{what}.files.volume", files.volume)
+        if files.path is not None:
+            yield PathAsk(f"{what}.files.path", files.path)
+        if files.in_container is not None:
+            place = files.in_container
+            yield ContainerAsk(f"{what}.files.inContainer", "read", place.container, place.path)
+    if source.config is not None:
+        if source.config.project is not None:
+            yield ProjectAsk(f"{what}.config.project", source.config.project)
+        yield from (PathAsk(f"{what}.config.paths[{n}]", path) for n, path in enumerate(source.config.paths))
+    if source.hooks is not None:
+        yield from _hooks(f"{what}.hooks", source.hooks)
+
+
+def _hooks(what: str, hooks: Hooks) -> Iterator[Ask]:
+    for name, selectors in (("stop", hooks.stop), ("pause", hooks.pause)):
+        for index, selector in enumerate(selectors):
+            yield ContainerAsk(f"{what}.{name}[{index}]", "control", selector)
+    commands = (("before", hooks.before), ("after", hooks.after), ("onFailure", hooks.on_failure))
+    for name, listed in commands:
+        for index, command in enumerate(listed):
+            yield ContainerAsk(f"{what}.{name}[{index}].container", "command", command.container)

@@ -1,0 +1,119 @@
+"""Whether this machine allows what an order asks of it: decided from its allowances and one look at the host.
+
+A control plane that fell into wrong hands must not become root here: it can have done only what was allowed on the machine.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from strongroom.agent.allowances import Allowances, matches, matches_path
+from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
+from strongroom.agent.hostview import HostView, resolve_allowances
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.inspection import Inspected, Mount
+
+_WHOLE_HOST = {
+    PurePosixPath(path) for path in ("/", "/etc", "/home", "/root", "/var", "/usr", "/opt", "/srv")
+}
+"""No project's own folder: what calls itself so would open all of the host."""
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """Allowances, with the links in their patterns of paths followed."""
+
+    allowed: Allowances
+    stores: tuple[str, ...]
+    paths: tuple[str, ...]
+
+    def check_image(self, what: str, image: str) -> None:
+        """Raise HostForbids for an image that workers may not be started from."""
+        if not matches(image, self.allowed.images):
+            raise _forbidden(what, f"image {image}", f"--allow-image {image}")
+
+    def check(self, asks: Sequence[Ask], view: HostView) -> None:
+        """Raise HostForbids for the first thing that is not allowed. Containers are judged as far as the view shows them."""
+        for ask in asks:
+            for what, option in self._refusals(ask, view):
+                raise _forbidden(ask.what, what, option)
+
+    def _refusals(self, ask: Ask, view: HostView) -> Iterator[tuple[str, str]]:
+        """What is not allowed, and the option that would allow it."""
+        match ask:
+            case StoreAsk(path=path):
+                yield from _outside(path, view, self.stores, "--allow-store")
+            case PathAsk(path=path):
+                yield from _outside(path, view, self.paths, "--allow-path")
+            case VolumeAsk(name=name):
+                yield from self._volume(name)
+            case ProjectAsk():
+                for each in view.containers.get(ask, ()):
+                    yield from self._membership(each)
+                    yield from self._project(each, view)
+            case ContainerAsk():
+                for each in view.containers.get(ask, ()):
+                    yield from self._membership(each)
+                    yield from self._container(ask, each, view)
+
+    def _project(self, each: Inspected, view: HostView) -> Iterator[tuple[str, str]]:
+        folder = own_folder(each, view)
+        for name in each.project_files:
+            if folder is None or not view.real(name).is_relative_to(folder):
+                yield from _outside(name, view, self.paths, "--allow-path")
+
+    def _container(self, ask: ContainerAsk, each: Inspected, view: HostView) -> Iterator[tuple[str, str]]:
+        if ask.path is not None and (mount := each.mount_of(ask.path)) is not None:
+            yield from self._mounted(mount, ask.path, each, view)
+            return
+        is_free = ask.use in {"dump", "control"} or each.root_reason is None
+        if not is_free and not matches(each.container.name, self.allowed.root_containers):
+            words = f"a program in {each.container}, for {each.root_reason},"
+            yield words, f"--allow-root-container {each.container.name}"
+
+    def _mounted(self, mount: Mount, path: str, each: Inspected, view: HostView) -> Iterator[tuple[str, str]]:
+        """A path in a container that is really one of a volume or of the host: whoever writes there may have put a link in."""
+        real = view.real(mount.host_path(path))
+        if mount.volume is not None and real.is_relative_to(view.real(mount.source)):
+            yield from self._volume(mount.volume)
+            return
+        folder = own_folder(each, view)
+        if mount.volume is not None or folder is None or not real.is_relative_to(folder):
+            yield from _outside(mount.host_path(path), view, self.paths, "--allow-path")
+
+    def _volume(self, name: str) -> Iterator[tuple[str, str]]:
+        if not matches(name, self.allowed.volumes):
+            yield f"volume {name}", f"--allow-volume {name}"
+
+    def _membership(self, each: Inspected) -> Iterator[tuple[str, str]]:
+        own = each.container
+        names = [own.name, *([f"{own.project}/{own.service}"] if own.project else [])]
+        if not any(matches(name, self.allowed.containers) for name in names):
+            yield str(own), f"--allow-container {names[-1]}"
+
+
+def build_permissions(allowed: Allowances) -> Permissions:
+    """With the links in the patterns followed as they lead now; looks at the file system."""
+    stores, paths = resolve_allowances(allowed)
+    return Permissions(allowed, stores, paths)
+
+
+def own_folder(each: Inspected, view: HostView) -> PurePosixPath | None:
+    """The working folder of the container's compose project, resolved; None where it has none, or far too wide a one."""
+    if not each.folder:
+        return None
+    folder = view.real(each.folder)
+    return None if folder in _WHOLE_HOST else folder
+
+
+def _outside(path: str, view: HostView, patterns: Sequence[str], option: str) -> Iterator[tuple[str, str]]:
+    real = view.real(path)
+    if not matches_path(real, patterns):
+        yield path if str(real) == path else f"{path} (which leads to {real})", f"{option} {real}"
+
+
+def _forbidden(ask: str, what: str, option: str) -> StrongroomError:
+    return StrongroomError(
+        Reason.HostForbids,
+        f"{ask}: {what} is not allowed on this host: start its agent with {option}, or choose another",
+    )

@@ -1,0 +1,124 @@
+"""One container in all its detail: its mounts, its rights on the host, its environment's names, and what its main process is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from strongroom.api.labels import COMPOSE_FILES_LABEL, COMPOSE_FOLDER_LABEL
+from strongroom.engine.connecting import Engine
+from strongroom.engine.containers import Container
+from strongroom.engine.failures import engine_failures
+
+_MIGHTY_CAPABILITIES = {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF"}
+_HOST_PLACES = (
+    "/",
+    "/boot",
+    "/dev",
+    "/etc",
+    "/home",
+    "/proc",
+    "/root",
+    "/run",
+    "/sys",
+    "/usr",
+    "/var",
+    "/var/run",
+)
+_SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A volume or a piece of the host's file system inside a container."""
+
+    source: str
+    """Absolute path on the host; of a volume, its mountpoint."""
+    destination: str
+    volume: str | None = None
+    """Name of the volume; None: a bind of the host's own files."""
+
+    def host_path(self, path: str) -> str:
+        """Where a path inside the container that lies on this mount is on the host."""
+        return str(PurePosixPath(self.source) / PurePosixPath(path).relative_to(self.destination))
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What the Engine knows of one container."""
+
+    container: Container
+    mounts: Sequence[Mount]
+    root_reason: str | None
+    """Why a command in it is as good as one by root on the host, if so."""
+    environment_names: frozenset[str]
+    program: str
+    """Base name of the program that it runs, its entry point not counted."""
+
+    @property
+    def folder(self) -> str | None:
+        """The working folder of its compose project."""
+        return self.container.labels.get(COMPOSE_FOLDER_LABEL)
+
+    @property
+    def project_files(self) -> list[str]:
+        """The compose files that it was made from, and the `.env` beside them; absolute where the folder is known."""
+        folder = PurePosixPath(self.folder or "")
+        named = [name for name in self.container.labels.get(COMPOSE_FILES_LABEL, "").split(",") if name]
+        # docker-compose 1.29 notes them as they were named on its command line.
+        return [str(folder / name) for name in [*named, ".env"]] if named or self.folder else []
+
+    def mount_of(self, path: str) -> Mount | None:
+        """The mount that a path inside the container lies on; None: its own layer."""
+        wanted = PurePosixPath(path)
+        over = [each for each in self.mounts if wanted.is_relative_to(each.destination)]
+        return max(over, key=lambda each: len(PurePosixPath(each.destination).parts), default=None)
+
+
+def inspect_container(engine: Engine, container: Container) -> Inspected:
+    """Ask for the details. Raises EngineUnreachable, and ContainerNotFound when it is gone meanwhile."""
+    with engine_failures(engine):
+        found = engine.api.inspect_container(container.id)
+    return parse_inspected(container, found)
+
+
+def parse_inspected(container: Container, found: Mapping[str, Any]) -> Inspected:
+    """Read the Engine's answer."""
+    config = found.get("Config") or {}
+    mounts = [
+        Mount(
+            source=str(each.get("Source") or ""),
+            destination=str(each.get("Destination") or "/"),
+            volume=str(each["Name"]) if each.get("Type") == "volume" else None,
+        )
+        for each in found.get("Mounts") or []
+        if each.get("Type") in {"bind", "volume"}
+    ]
+    return Inspected(
+        container=container,
+        mounts=mounts,
+        root_reason=_root_reason(found.get("HostConfig") or {}, mounts),
+        environment_names=frozenset(str(word).partition("=")[0] for word in config.get("Env") or []),
+        program=PurePosixPath(str((config.get("Cmd") or [found.get("Path") or ""])[0])).name,
+    )
+
+
+def _root_reason(host: Mapping[str, Any], mounts: Sequence[Mount]) -> str | None:
+    if host.get("Privileged"):
+        return "it is privileged"
+    if host.get("PidMode") == "host":
+        return "it sees the host's processes"
+    if host.get("Devices"):
+        return "it has devices of the host"
+    added = {str(name).upper().removeprefix("CAP_") for name in host.get("CapAdd") or []}
+    if mighty := sorted(added & _MIGHTY_CAPABILITIES):
+        return f"it has the capability {mighty[0]}"
+    for mount in mounts:
+        if mount.volume is None and _opens_the_host(mount.source):
+            return f"it has {mount.source} of the host"
+    return None
+
+
+def _opens_the_host(source: str) -> bool:
+    path = PurePosixPath(source)
+    return str(path) in _HOST_PLACES or path.name in _SOCKETS or path.is_relative_to("/var/lib/docker")
