@@ -33,11 +33,11 @@ class Gate(Protocol):
 class Application:
     """One control plane over ASGI."""
 
-    def __init__(self, cluster: Cluster, gate: Gate) -> None:
-        """Pages that do not depend on objects are made once."""
+    def __init__(self, cluster: Cluster, gate: Gate, authority: bytes) -> None:
+        """Pages that do not depend on objects are made once. `authority` is the CA's certificate (PEM)."""
         self._cluster = cluster
         self._gate = gate
-        self._pages = Pages(cluster.catalogue)
+        self._pages = Pages(cluster.catalogue, authority)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; websockets and lifespans are not ours."""

@@ -6,19 +6,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from strongroom.apiserver.auth.accounts import AccountTokens
 from strongroom.apiserver.auth.authority import Certificates
+from strongroom.apiserver.auth.gate import TokenGate
+from strongroom.apiserver.auth.jwts import ensure_signing_key
 from strongroom.apiserver.auth.kubeconfigs import read_token, write_kubeconfig
 from strongroom.apiserver.auth.tokens import Identity, Tokens
-from strongroom.apiserver.builtins import crds, namespaces, served
+from strongroom.apiserver.builtins import crds, namespaces, served, serviceaccounts
+from strongroom.apiserver.builtins.grants import Grants
 from strongroom.apiserver.builtins.namespaces import PROTECTED, NamespaceGuard
 from strongroom.apiserver.catalogue import Catalogue
 from strongroom.apiserver.cluster import Cluster
 from strongroom.apiserver.handlers.edits import edit_object, ensure_object
+from strongroom.apiserver.listening import PKI
 from strongroom.apiserver.settings import Settings
 from strongroom.apiserver.storage.store import Store
 
 DATABASE = "apiserver.db"
 TOKENS = "tokens.json"
+SIGNING_KEY = "accounts.key"
 IDENTITIES = (
     Identity("admin", ("system:masters",), "admin"),
     Identity("strongroom:operator", ("strongroom:operators",), "operator"),
@@ -40,14 +46,34 @@ def kubeconfigs_in(state_dir: Path) -> Kubeconfigs:
     return Kubeconfigs(*(state_dir / f"{role}.kubeconfig" for role in ("admin", "operator", "agent")))
 
 
-def build_cluster(settings: Settings, tokens: Tokens) -> Cluster:
+@dataclass(frozen=True)
+class ControlPlane:
+    """What is served, and who is let in."""
+
+    cluster: Cluster
+    gate: TokenGate
+
+
+def build_control_plane(settings: Settings, tokens: Tokens) -> ControlPlane:
     """Open the store and put together what is served (blocking)."""
     store = Store(settings.state_dir / DATABASE, durable=settings.durable)
-    catalogue = Catalogue(served.build_resources(settings.crds, tokens.find_user))
+    access = _build_access(settings, store, tokens)
+    catalogue = Catalogue(served.build_resources(settings.crds, access))
     for stored in store.items(crds.STORAGE_NAME):
         crds.serve_definition(catalogue, store, stored.object)
     store.listen(partial(crds.follow, catalogue, store))
-    return Cluster(store, catalogue, admissions=(NamespaceGuard(store),))
+    cluster = Cluster(store, catalogue, admissions=(NamespaceGuard(store),))
+    return ControlPlane(cluster, TokenGate(access.find_user, access.find_rules))
+
+
+def _build_access(settings: Settings, store: Store, tokens: Tokens) -> served.Access:
+    key = ensure_signing_key(settings.state_dir / PKI / SIGNING_KEY)
+    accounts = AccountTokens(key, partial(serviceaccounts.find_uid, store))
+    return served.Access(
+        find_user=lambda token: tokens.find_user(token) or accounts.find_user(token),
+        find_rules=Grants(store).rules_of,
+        issue_token=accounts.issue,
+    )
 
 
 async def ensure_objects(cluster: Cluster, own_crds: Sequence[Mapping[str, Any]]) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 from strongroom.apiserver.auth.authority import Certificates, ensure_certificates
 from strongroom.apiserver.settings import Settings
 
-_PORT_FILE, _LOCK_FILE, _PKI = "port", "lock", "pki"
+PKI = "pki"
+"""Folder of keys and certificates, in the state folder."""
+_PORT_FILE, _LOCK_FILE = "port", "lock"
 _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _ALWAYS = ("127.0.0.1", "::1", "localhost")
 
@@ -68,7 +70,7 @@ def ensure_server_certificates(settings: Settings) -> Certificates:
     hosts = [*_ALWAYS, *settings.names]
     if settings.host not in _EVERYWHERE:
         hosts.append(settings.host)
-    return ensure_certificates(settings.state_dir / _PKI, hosts, datetime.now(UTC))
+    return ensure_certificates(settings.state_dir / PKI, hosts, datetime.now(UTC))
 
 
 def build_context(certificates: Certificates) -> ssl.SSLContext:

@@ -5,7 +5,7 @@ The handlers know these two shapes and no kind; custom resources fill them from 
 
 # ruff: noqa: ARG002 - hooks are handed what other kinds need
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -90,6 +90,10 @@ class Rules:
         """The answer to a transient object."""
         return obj
 
+    def answer_about(self, obj: Object, subject: Object) -> Object:
+        """The answer to a transient object that asks about `subject`, at a subresource of it."""
+        return obj
+
     def expires_at(self, obj: Object) -> datetime | None:
         """When the object goes by itself."""
         return None
@@ -115,6 +119,8 @@ class Resource:
     categories: tuple[str, ...] = ()
     verbs: tuple[str, ...] = ALL_VERBS
     subresources: tuple[str, ...] = field(default=())
+    questions: Mapping[str, "Resource"] = field(default_factory=dict)
+    """Subresources that only answer: each with the transient kind that is created there."""
 
     @property
     def api_version(self) -> str:

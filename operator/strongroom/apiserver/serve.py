@@ -12,17 +12,15 @@ import uvicorn
 import uvloop
 
 from strongroom.apiserver.app import Application
-from strongroom.apiserver.auth.gate import TokenGate
 from strongroom.apiserver.auth.tokens import Tokens
 from strongroom.apiserver.bootstrap import (
     TOKENS,
     Kubeconfigs,
-    build_cluster,
+    build_control_plane,
     ensure_kubeconfigs,
     ensure_objects,
 )
 from strongroom.apiserver.builtins.lifecycles import run_lifecycles
-from strongroom.apiserver.builtins.roles import ROLES
 from strongroom.apiserver.cluster import Cluster
 from strongroom.apiserver.lifecycle.compactions import run_compaction
 from strongroom.apiserver.lifecycle.expiry import run_expiry
@@ -56,13 +54,15 @@ async def serve(settings: Settings, stop: asyncio.Event, on_ready: OnReady | Non
     """
     with hold_state(settings.state_dir), listen(settings) as (listener, address):
         tokens = Tokens(settings.state_dir / TOKENS)
-        cluster = build_cluster(settings, tokens)
+        plane = build_control_plane(settings, tokens)
+        cluster = plane.cluster
         try:
             await ensure_objects(cluster, settings.crds)
             certificates = ensure_server_certificates(settings)
             kubeconfigs = ensure_kubeconfigs(settings, tokens, certificates, address.url)
             context = build_context(certificates)
-            server = _EmbeddedServer(_configure(Application(cluster, TokenGate(tokens, ROLES)), context))
+            application = Application(cluster, plane.gate, certificates.ca.read_bytes())
+            server = _EmbeddedServer(_configure(application, context))
             background = [*_lifecycles(cluster), lambda: _run_renewal(settings, context)]
             endpoint = Endpoint(address.url, address.port, kubeconfigs)
             await _run_together(_Run(cluster, server, listener, stop), background, endpoint, on_ready)

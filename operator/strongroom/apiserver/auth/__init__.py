@@ -1,5 +1,5 @@
-"""Who asks, and may they? The server's own CA, bearer tokens kept as hashes, fixed roles, kubeconfigs.
+"""Who asks, and may they? The server's own CA, bearer tokens kept as hashes, signed tokens of service accounts, rules, kubeconfigs.
 
 Belongs here: identities and their proof.
-Forbidden: the name of any kind (what the roles may do is data in `builtins`).
+Forbidden: the name of any kind (what the roles may do, and who is bound to them, is in `builtins`).
 """

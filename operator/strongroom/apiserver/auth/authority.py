@@ -35,14 +35,14 @@ def ensure_certificates(directory: Path, hosts: Sequence[str], now: datetime) ->
     ca_key_path = directory / "ca.key"
     if not (found.ca.exists() and ca_key_path.exists()):
         key, certificate = _build_ca(now)
-        write_private(ca_key_path, _key_bytes(key))
+        write_private(ca_key_path, encode_key(key))
         write_private(found.ca, certificate.public_bytes(serialization.Encoding.PEM))
     ca = x509.load_pem_x509_certificate(found.ca.read_bytes())
     if not _is_fit(found, ca, hosts, now):
         ca_key = serialization.load_pem_private_key(ca_key_path.read_bytes(), password=None)
         assert isinstance(ca_key, ec.EllipticCurvePrivateKey)  # noqa: S101 - our own file
         leaf_key, leaf = _build_leaf(ca, ca_key, hosts, now)
-        write_private(found.key, _key_bytes(leaf_key))
+        write_private(found.key, encode_key(leaf_key))
         write_private(found.certificate, leaf.public_bytes(serialization.Encoding.PEM))
     return found
 
@@ -118,7 +118,8 @@ def _names(hosts: Sequence[str]) -> list[x509.GeneralName]:
     return names
 
 
-def _key_bytes(key: Key) -> bytes:
+def encode_key(key: Key) -> bytes:
+    """PEM, not encrypted: for files that only we may read."""
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

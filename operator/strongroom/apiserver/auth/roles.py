@@ -1,7 +1,9 @@
-"""Fixed roles: lists of rules in RBAC's own shape."""
+"""Rules of roles, fixed or kept as objects: rbac.authorization.k8s.io/v1 PolicyRule, read as a cluster reads it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from strongroom.apiserver.http.requests import User
 
 ANY = "*"
 
@@ -13,21 +15,39 @@ class Rule:
     verbs: tuple[str, ...]
     groups: tuple[str, ...]
     resources: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """Only objects of these names; none is any. A request without a name (list, create) is not covered by a rule with names."""
     except_resources: tuple[str, ...] = ()
 
-    def allows(self, verb: str, group: str, resource: str) -> bool:
+    def allows(self, wanted: "Attributes") -> bool:
         """Whether this rule covers the request."""
-        if resource.split("/", maxsplit=1)[0] in self.except_resources:
+        plural, _, subresource = wanted.resource.partition("/")
+        if plural in self.except_resources or (self.names and wanted.name not in self.names):
             return False
-        return _covers(self.verbs, verb) and _covers(self.groups, group) and _covers(self.resources, resource)
+        covers_resource = _covers(self.resources, wanted.resource) or (
+            bool(subresource) and f"{ANY}/{subresource}" in self.resources
+        )
+        return covers_resource and _covers(self.verbs, wanted.verb) and _covers(self.groups, wanted.group)
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """What a request would do: `resource` is `jobs` or `jobs/status`, `name` is empty where the path has none."""
+
+    verb: str
+    group: str
+    resource: str
+    name: str = ""
 
 
 Roles = Mapping[str, Sequence[Rule]]
+FindRules = Callable[[User, str], Iterable[Rule]]
+"""The rules that hold for a user in a namespace, or at the cluster scope (empty)."""
 
 
-def allows(rules: Sequence[Rule], verb: str, group: str, resource: str) -> bool:
+def allows(rules: Iterable[Rule], wanted: Attributes) -> bool:
     """Whether any rule covers the request."""
-    return any(rule.allows(verb, group, resource) for rule in rules)
+    return any(rule.allows(wanted) for rule in rules)
 
 
 def _covers(listed: tuple[str, ...], one: str) -> bool:

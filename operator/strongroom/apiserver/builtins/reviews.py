@@ -2,11 +2,10 @@
 
 # ruff: noqa: ARG002 - hooks are handed what other kinds need
 
-from collections.abc import Callable
 from typing import Any
 
-from strongroom.apiserver.auth.roles import ANY, Rule, allows
-from strongroom.apiserver.builtins.roles import ROLES
+from strongroom.apiserver.auth.gate import FindUser
+from strongroom.apiserver.auth.roles import ANY, Attributes, FindRules, Rule, allows
 from strongroom.apiserver.builtins.rules import BuiltinRules
 from strongroom.apiserver.http.requests import User
 from strongroom.apiserver.metaschemas import Schema, anything, array, record, text
@@ -14,7 +13,6 @@ from strongroom.apiserver.resources import Object, Resource
 from strongroom.apiserver.schema import StructuralSchema
 
 AUTHORIZATION, AUTHENTICATION = "authorization.k8s.io", "authentication.k8s.io"
-FindUser = Callable[[str], User | None]
 
 
 def _schema(description: str, **fields: Schema) -> StructuralSchema:
@@ -61,6 +59,10 @@ class AccessReview(Review):
         ),
     )
 
+    def __init__(self, find_rules: FindRules) -> None:
+        """Answer by `find_rules`, as the gate does."""
+        self._find_rules = find_rules
+
     def status_of(self, spec: Object, user: User) -> Object:
         asked = spec.get("resourceAttributes")
         if asked is None:
@@ -70,13 +72,11 @@ class AccessReview(Review):
         else:
             subresource = asked.get("subresource")
             resource = asked.get("resource", "") + (f"/{subresource}" if subresource else "")
-            allowed = allows(
-                ROLES.get(user.role, ()), asked.get("verb", ""), asked.get("group", ""), resource
+            wanted = Attributes(
+                asked.get("verb", ""), asked.get("group", ""), resource, asked.get("name", "")
             )
-        status: Object = {"allowed": allowed}
-        if allowed:
-            status["reason"] = f"role {user.role}"
-        return status
+            allowed = allows(self._find_rules(user, asked.get("namespace", "")), wanted)
+        return {"allowed": allowed}
 
 
 class RulesReview(Review):
@@ -87,9 +87,13 @@ class RulesReview(Review):
         namespace=text("Namespace of the actions."),
     )
 
+    def __init__(self, find_rules: FindRules) -> None:
+        """Answer by `find_rules`."""
+        self._find_rules = find_rules
+
     def status_of(self, spec: Object, user: User) -> Object:
         return {
-            "resourceRules": [_rule(rule) for rule in ROLES.get(user.role, ())],
+            "resourceRules": [_rule(rule) for rule in self._find_rules(user, spec.get("namespace", ""))],
             "nonResourceRules": [
                 {"verbs": [ANY if user.role == "admin" else "get"], "nonResourceURLs": [ANY]}
             ],
@@ -98,7 +102,12 @@ class RulesReview(Review):
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    return {"verbs": list(rule.verbs), "apiGroups": list(rule.groups), "resources": list(rule.resources)}
+    listed = {
+        "verbs": list(rule.verbs),
+        "apiGroups": list(rule.groups),
+        "resources": list(rule.resources),
+    }
+    return {**listed, "resourceNames": list(rule.names)} if rule.names else listed
 
 
 class SelfReview(Review):
@@ -131,14 +140,15 @@ class TokenReview(Review):
 
 
 def _user_info(user: User) -> dict[str, Any]:
-    return {"username": user.name, "groups": list(user.groups)}
+    info = {"username": user.name, "groups": list(user.groups)}
+    return {**info, "uid": user.uid} if user.uid else info
 
 
-def build_resources(find_user: FindUser) -> list[Resource]:
+def build_resources(find_user: FindUser, find_rules: FindRules) -> list[Resource]:
     """The reviews, as resources that can only be created."""
     kinds: list[tuple[str, str, str, Review]] = [
-        (AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview", AccessReview()),
-        (AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview", RulesReview()),
+        (AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview", AccessReview(find_rules)),
+        (AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview", RulesReview(find_rules)),
         (AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview", SelfReview()),
         (AUTHENTICATION, "tokenreviews", "TokenReview", TokenReview(find_user)),
     ]

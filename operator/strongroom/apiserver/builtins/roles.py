@@ -1,10 +1,10 @@
-"""What the fixed roles may do."""
+"""What the fixed roles may do, and what everybody may who has come in."""
 
 from strongroom.api.group import GROUP
 from strongroom.apiserver.auth.roles import ANY, Roles, Rule
 
 READ = ("get", "list", "watch")
-_REVIEWS = Rule(
+REVIEWS = Rule(
     ("create",),
     ("authorization.k8s.io", "authentication.k8s.io"),
     ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"),
@@ -14,7 +14,6 @@ _REVIEWS = Rule(
 ROLES: Roles = {
     "admin": (Rule((ANY,), (ANY,), (ANY,)),),
     "operator": (
-        _REVIEWS,
         Rule(READ, (GROUP,), ("backuppolicies", "backupstores", "dockerhosts", "restorerequests")),
         Rule((*READ, "create", "patch", "delete"), (GROUP,), ("backupruns",)),
         Rule(
@@ -35,7 +34,6 @@ ROLES: Roles = {
         Rule(READ, ("",), ("namespaces",)),
     ),
     "agent": (
-        _REVIEWS,
         Rule((*READ, "patch"), ("batch",), ("jobs",)),
         Rule(("get", "patch"), ("batch",), ("jobs/status",)),
         Rule(("get",), ("",), ("secrets",)),
@@ -43,5 +41,5 @@ ROLES: Roles = {
         Rule(("get", "patch"), (GROUP,), ("dockerhosts/status",)),
         Rule(("get", "create", "update", "patch"), ("coordination.k8s.io",), ("leases",)),
     ),
-    "viewer": (_REVIEWS, Rule(READ, (ANY,), (ANY,), except_resources=("secrets",))),
+    "viewer": (Rule(READ, (ANY,), (ANY,), except_resources=("secrets",)),),
 }

@@ -1,9 +1,14 @@
-"""Service accounts: names for programs. Tokens are issued by Strongroom's own command, not through this API."""
+"""Service accounts: names for programs. Their tokens are asked for at the subresource `token`, and end with the account."""
 
+from strongroom.apiserver.builtins import tokenrequests
 from strongroom.apiserver.builtins.rules import BuiltinRules
 from strongroom.apiserver.metaschemas import array, boolean, keyed, record, text
 from strongroom.apiserver.resources import Resource
 from strongroom.apiserver.schema import StructuralSchema
+from strongroom.apiserver.storage.records import Key
+from strongroom.apiserver.storage.store import Store
+
+PLURAL = "serviceaccounts"
 
 
 class ServiceAccountRules(BuiltinRules):
@@ -33,4 +38,17 @@ class ServiceAccountRules(BuiltinRules):
     )
 
 
-RESOURCE = Resource("", "v1", "serviceaccounts", "ServiceAccount", ServiceAccountRules(), short_names=("sa",))
+def build(issue: tokenrequests.Issue) -> Resource:
+    """Service accounts, with `issue` behind their TokenRequests."""
+    questions = {"token": tokenrequests.build(issue)}
+    rules = ServiceAccountRules()
+    return Resource("", "v1", PLURAL, "ServiceAccount", rules, short_names=("sa",), questions=questions)
+
+
+def find_uid(store: Store, namespace: str, name: str) -> str | None:
+    """The uid of an account that is there to stay; None for one that is absent or on its way out."""
+    stored = store.get(Key(PLURAL, namespace, name))
+    if stored is None or stored.object["metadata"].get("deletionTimestamp"):
+        return None
+    uid: str = stored.object["metadata"]["uid"]
+    return uid

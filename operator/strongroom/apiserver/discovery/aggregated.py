@@ -48,7 +48,7 @@ def _version(catalogue: Catalogue, group: str, version: str) -> dict[str, Any]:
 
 
 def _resource(resource: Resource) -> dict[str, Any]:
-    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    kind = _kind(resource)
     entry: dict[str, Any] = {
         "resource": resource.plural,
         "responseKind": kind,
@@ -60,9 +60,18 @@ def _resource(resource: Resource) -> dict[str, Any]:
         entry["shortNames"] = list(resource.short_names)
     if resource.categories:
         entry["categories"] = list(resource.categories)
-    if resource.subresources:
-        entry["subresources"] = [
-            {"subresource": name, "responseKind": kind, "verbs": SUBRESOURCE_VERBS}
-            for name in resource.subresources
-        ]
+    subresources = [
+        {"subresource": name, "responseKind": kind, "verbs": SUBRESOURCE_VERBS}
+        for name in resource.subresources
+    ]
+    subresources += [
+        {"subresource": name, "responseKind": _kind(asked), "verbs": sorted(asked.verbs)}
+        for name, asked in resource.questions.items()
+    ]
+    if subresources:
+        entry["subresources"] = subresources
     return entry
+
+
+def _kind(resource: Resource) -> dict[str, str]:
+    return {"group": resource.group, "version": resource.version, "kind": resource.kind}

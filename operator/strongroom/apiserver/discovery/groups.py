@@ -32,6 +32,7 @@ def build_resource_list(catalogue: Catalogue, group: str, version: str) -> dict[
     for resource in catalogue.of_version(group, version):
         entries.append(_entry(resource))
         entries += [_subentry(resource, name) for name in resource.subresources]
+        entries += [_question(resource, name, asked) for name, asked in resource.questions.items()]
     group_version = f"{group}/{version}" if group else version
     return {
         "kind": "APIResourceList",
@@ -63,4 +64,15 @@ def _subentry(resource: Resource, subresource: str) -> dict[str, Any]:
         "namespaced": resource.namespaced,
         "kind": resource.kind,
         "verbs": SUBRESOURCE_VERBS,
+    }
+
+
+def _question(resource: Resource, subresource: str, asked: Resource) -> dict[str, Any]:
+    entry = _subentry(resource, subresource)
+    return {
+        **entry,
+        "group": asked.group,
+        "version": asked.version,
+        "kind": asked.kind,
+        "verbs": sorted(asked.verbs),
     }

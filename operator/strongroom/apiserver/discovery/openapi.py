@@ -77,7 +77,8 @@ def build_document(path: str, resources: list[Resource]) -> Document:
     schemas: Document = {f"{META}ObjectMeta": OBJECT_META, f"{META}ListMeta": LIST_META}
     paths: Document = {}
     for resource in resources:
-        schemas |= _schemas(resource)
+        for shown in (resource, *resource.questions.values()):
+            schemas |= _schemas(shown)
         paths |= _paths(path, resource)
     info = {"title": "Kubernetes", "version": "unversioned"}
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
@@ -131,6 +132,8 @@ def _paths(prefix: str, resource: Resource) -> Document:
         paths[f"/{prefix}/{resource.plural}"] = {"get": _operation(resource, "list", _LISTING, many=True)}
     for name in resource.subresources:
         paths[f"{one}/{name}"] = _item(resource, ("get", "patch", "update"))
+    for name, asked in resource.questions.items():
+        paths[f"{one}/{name}"] = {"post": _operation(asked, "post", _WRITING, body=("application/json",))}
     return {path: item for path, item in paths.items() if item}
 
 

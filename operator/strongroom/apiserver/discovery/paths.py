@@ -12,14 +12,17 @@ from strongroom.apiserver.http.requests import Request
 from strongroom.apiserver.http.responses import Response, build_response
 
 _HEALTH = ("/healthz", "/livez", "/readyz")
+_AUTHORITY = "/cacerts"
+"""As k3s serves it."""
 
 
 class Pages:
     """Answers what only the catalogue decides; documents are made once per edition of it."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Begin without documents."""
+    def __init__(self, catalogue: Catalogue, authority: bytes) -> None:
+        """Begin without documents. `authority` is the CA's certificate (PEM)."""
         self._catalogue = catalogue
+        self._authority = authority
         self._edition = -1
         self._openapi: dict[str, bytes] = {}
         self._pages: dict[str, Callable[[], Any]] = {}
@@ -43,9 +46,11 @@ class Pages:
                 self._pages[path] = build
 
     def find_open(self, path: str) -> Response | None:
-        """Pages for everybody: health, for probes without a token."""
+        """Pages for everybody: health, for probes without a token, and the CA, for machines that know its fingerprint."""
         if path.rstrip("/") in _HEALTH:
             return Response(b"ok", media_type="text/plain; charset=utf-8")
+        if path == _AUTHORITY:
+            return Response(self._authority, media_type="text/plain; charset=utf-8")
         return None
 
     def find(self, request: Request) -> Response | None:

@@ -12,7 +12,14 @@ from strongroom.apiserver.http.responses import Response
 from strongroom.apiserver.http.targets import Target
 
 Handler = Callable[[Call], Awaitable[Response]]
-_ON_ONE = {"GET": "get", "HEAD": "get", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_ON_ONE = {
+    "GET": "get",
+    "HEAD": "get",
+    "POST": "create",
+    "PUT": "update",
+    "PATCH": "patch",
+    "DELETE": "delete",
+}
 _ON_ALL = {"GET": "list", "HEAD": "list", "POST": "create", "DELETE": "deletecollection"}
 _HANDLERS: dict[str, Handler] = {
     "get": reads.get,
@@ -44,8 +51,12 @@ async def dispatch(call: Call, receive: Receive) -> Response | WatchStream:
 def _allowed(call: Call, verb: str) -> bool:
     resource, target = call.resource, call.target
     if target.subresource:
+        if target.subresource in resource.questions:
+            return verb == "create"
         if target.subresource not in resource.subresources:
             raise statuses.no_such_resource()
         return verb in ("get", "update", "patch")
+    if verb == "create" and target.name:
+        return False
     inside = not resource.namespaced or bool(target.namespace)
     return verb in resource.verbs and (inside or verb in ("list", "watch"))

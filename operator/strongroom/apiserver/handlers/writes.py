@@ -236,5 +236,6 @@ def _metadata_errors(resource: Resource, obj: Object) -> list[FieldError]:
 
 
 def refuse_invalid(resource: Resource, obj: Object, errors: list[FieldError]) -> None:
+    """Raise 422 if there are errors."""
     if errors:
         raise statuses.invalid(resource.kind, resource.group, obj["metadata"].get("name", ""), errors)

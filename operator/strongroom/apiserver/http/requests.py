@@ -20,7 +20,9 @@ class User:
 
     name: str
     groups: tuple[str, ...]
-    role: str
+    role: str = ""
+    """A fixed role; empty for users whose rights are objects."""
+    uid: str = ""
 
 
 @dataclass(frozen=True)

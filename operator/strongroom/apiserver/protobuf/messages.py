@@ -137,6 +137,21 @@ _TOKEN_REQUEST_SPEC: Message = {
     3: one("boundObjectRef", _BOUND_OBJECT, pointer=True),
     4: whole("expirationSeconds", pointer=True),
 }
+_POLICY_RULE: Message = {
+    1: many(text("verbs")),
+    2: many(text("apiGroups")),
+    3: many(text("resources")),
+    4: many(text("resourceNames")),
+    5: many(text("nonResourceURLs")),
+}
+_SUBJECT: Message = {1: text("kind"), 2: text("apiGroup"), 3: text("name"), 4: text("namespace")}
+_ROLE: Message = {1: _METADATA, 2: many(one("rules", _POLICY_RULE))}
+_BINDING: Message = {
+    1: _METADATA,
+    2: many(one("subjects", _SUBJECT)),
+    3: one("roleRef", {1: text("apiGroup"), 2: text("kind"), 3: text("name")}),
+}
+_RBAC = "rbac.authorization.k8s.io/v1"
 _DELETE_OPTIONS: Message = {
     1: whole("gracePeriodSeconds", pointer=True),
     2: one(
@@ -191,6 +206,10 @@ KINDS: dict[tuple[str, str], Message] = {
         1: _METADATA,
         2: one("spec", {1: text("token"), 2: many(text("audiences"))}),
     },
+    (_RBAC, "Role"): _ROLE,
+    (_RBAC, "ClusterRole"): _ROLE,
+    (_RBAC, "RoleBinding"): _BINDING,
+    (_RBAC, "ClusterRoleBinding"): _BINDING,
     # DeleteOptions come in the group of what is deleted, so only the kind counts.
     ("", "DeleteOptions"): _DELETE_OPTIONS,
 }
