@@ -189,6 +189,12 @@ class BackupPolicySpec(Fields):
             raise ValueError("stores: each name may occur once")
         return self
 
+    @property
+    def needs_engine(self) -> bool:
+        """Whether its runs must reach the host's Docker Engine."""
+        hooked = self.hooks is not None or any(source.hooks is not None for source in self.sources)
+        return hooked or any(source.needs_engine for source in self.sources)
+
 
 class LastSuccess(Fields):
     """The newest run whose artifacts are all verified."""

@@ -93,7 +93,7 @@ class DockerHostStatus(Fields):
     )
     uncovered: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=128)] = Field(
         default_factory=list,
-        description="Of those, the ones that no policy backs up. Written by the operator.",
+        description="Containers of those that no policy backs up. Written by the operator.",
     )
     isolation: Annotated[str, Field(max_length=16)] | None = Field(
         default=None, description="How Jobs run: process or container."

@@ -17,7 +17,7 @@ from strongroom.api.resources import BackupPolicy, ObjectMeta
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.controllers.measures import PolicyMeasures, measure_policy
-from strongroom.controllers.observed import Faulty
+from strongroom.controllers.objects import Faulty
 from strongroom.domain.freshness import CLOCK_TOLERANCE, max_age
 from strongroom.domain.history import find_forgettable, find_pruned
 from strongroom.domain.names import run_name
@@ -64,7 +64,7 @@ async def _reconcile(context: Context, policy: BackupPolicy) -> datetime | None:
         problem=problem,
         records=context.observed.runs_of(policy.key),
         stores=around.specs(),
-        shared_with=context.observed.sharing(policy.key),
+        shared_with=context.observed.turns.sharing(policy.key),
         last_slot=last_slot,
         now=context.now(),
     )
@@ -76,6 +76,8 @@ async def _reconcile(context: Context, policy: BackupPolicy) -> datetime | None:
 
 
 def _schedule(policy: BackupPolicy) -> Schedule | None:
+    if policy.spec.schedule is None:
+        return None
     try:
         return parse_schedule(policy.spec.schedule, policy.spec.time_zone)
     except StrongroomError:

@@ -10,15 +10,15 @@ from strongroom.api.labels import POLICY_LABEL
 from strongroom.api.resources import BackupPolicy, BackupRun, ObjectMeta, parse_run
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
-from strongroom.controllers.observed import Faulty
+from strongroom.controllers.objects import Faulty
 from strongroom.domain.jobs import build_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import job_name
-from strongroom.domain.policies import Problem, Surroundings, find_blocker, host_identity, is_ready
+from strongroom.domain.policies import Problem, Surroundings, find_blocker, is_ready
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.runs import Finish, Follow, RunFacts, Start, Step, Wait, next_step
 from strongroom.domain.runstatus import build_status
-from strongroom.domain.targets import Target, find_targets
+from strongroom.domain.targets import Target
 from strongroom.domain.verdicts import Verdict, failed
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS
@@ -46,7 +46,7 @@ async def reconcile_run(context: Context, key: Key) -> datetime | None:
 
 async def _advance(context: Context, run: BackupRun) -> datetime | None:
     policy, problem, around = _policy_of(context, run)
-    facts = await _gather(context, run, policy, problem, around)
+    facts = await _gather(context, run, policy, problem)
     step = next_step(facts)
     if isinstance(step, Start) and policy is not None:
         step = await _start(context, facts, policy, around)
@@ -74,17 +74,13 @@ def _policy_of(context: Context, run: BackupRun) -> tuple[BackupPolicy | None, P
 
 
 async def _gather(
-    context: Context,
-    run: BackupRun,
-    policy: BackupPolicy | None,
-    problem: Problem | None,
-    around: Surroundings,
+    context: Context, run: BackupRun, policy: BackupPolicy | None, problem: Problem | None
 ) -> RunFacts:
     job = context.observed.job_of(run)
     had_job = run.status.job is not None or run.meta.uid in context.jobs_made
     if job is None and had_job:  # before a run is called cancelled, ask the server itself
         job = await _look_for_job(context, run)
-    targets = _targets(policy, around)
+    targets = _targets(context, policy)
     return RunFacts(
         run=run,
         policy=policy,
@@ -92,7 +88,7 @@ async def _gather(
         job=job,
         had_job=had_job,
         host_is_alive=_host_is_alive(context, job),
-        busy=context.observed.working_on(targets, _job_key(run)),
+        busy=context.observed.turns.working_on(targets, _job_key(run)),
         now=context.now(),
     )
 
@@ -105,8 +101,8 @@ async def _look_for_job(context: Context, run: BackupRun) -> JobState | None:
     return context.observed.job_of(run)
 
 
-def _targets(policy: BackupPolicy | None, around: Surroundings) -> tuple[Target, ...]:
-    return () if policy is None else find_targets(policy.spec.sources, host_identity(policy, around.host))
+def _targets(context: Context, policy: BackupPolicy | None) -> tuple[Target, ...]:
+    return () if policy is None else context.observed.turns.targets_of(policy)
 
 
 def _job_key(run: BackupRun) -> tuple[str, str]:
@@ -124,7 +120,7 @@ async def _start(context: Context, facts: RunFacts, policy: BackupPolicy, around
     """Make the Job, or adopt the one that is there; the step that follows from it."""
     run = facts.run
     async with context.starting:
-        busy = context.observed.working_on(_targets(policy, around), _job_key(run))
+        busy = context.observed.turns.working_on(_targets(context, policy), _job_key(run))
         if busy is not None:
             return next_step(replace(facts, busy=busy))
         stores = [around.stores[name] for name in policy.spec.stores]

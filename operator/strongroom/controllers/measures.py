@@ -27,6 +27,7 @@ class PolicyMeasures:
     duration_seconds: float | None = None
     next_schedule: float | None = None
     suspended: bool = False
+    on_demand: bool = False
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Measures:
     monotonic: Callable[[], float] = time.monotonic
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     policies: dict[Name, PolicyMeasures] = field(default_factory=dict)
+    uncovered: dict[Name, int] = field(default_factory=dict)
+    """Databases that no policy dumps, by host; hosts that nobody can look at are left out."""
     errors: Counter[str] = field(default_factory=Counter)
     """Failed reconciles by kind."""
     is_leader: bool = False
@@ -88,4 +91,5 @@ def measure_policy(
         duration_seconds=last.duration_seconds if last else None,
         next_schedule=status.next_schedule_time.timestamp() if status.next_schedule_time else None,
         suspended=policy.spec.suspend,
+        on_demand=policy.spec.schedule is None,
     )

@@ -24,6 +24,27 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Value = Callable[[PolicyMeasures, float], float | None]
 
 _PREFIX = "strongroom_policy_"
+
+
+def _since(moment: float | None, now: float) -> float | None:
+    return None if moment is None else max(0.0, now - moment)
+
+
+def _freshness(policy: PolicyMeasures, now: float) -> float | None:
+    """Nothing for a policy without a schedule that asks for no age: it is neither fresh nor stale."""
+    return None if policy.on_demand and policy.max_age is None else float(_is_fresh(policy, now))
+
+
+def _is_fresh(policy: PolicyMeasures, now: float) -> bool:
+    """Computed at the moment of asking: a policy turns stale even when the operator stands still.
+
+    A backup that lies ahead was made by a wrong clock, or is looked at by one: nothing can be said of its age.
+    """
+    if policy.last_success is None or policy.max_age is None:
+        return False
+    return -CLOCK_TOLERANCE.total_seconds() <= now - policy.last_success <= policy.max_age
+
+
 _GAUGES: tuple[tuple[str, str, Value], ...] = (
     (
         "last_success_timestamp_seconds",
@@ -35,25 +56,11 @@ _GAUGES: tuple[tuple[str, str, Value], ...] = (
     ("max_age_seconds", "Age at which the policy stops being fresh.", lambda p, _: p.max_age),
     ("size_bytes", "Stored bytes of the newest verified backup, one copy.", lambda p, _: p.size_bytes),
     ("duration_seconds", "Seconds that the newest verified backup took.", lambda p, _: p.duration_seconds),
-    ("fresh", "1 while the newest verified backup is young enough.", lambda p, now: float(_is_fresh(p, now))),
+    ("fresh", "1 while the newest verified backup is young enough.", _freshness),
     ("next_schedule_timestamp_seconds", "When the next scheduled run starts.", lambda p, _: p.next_schedule),
     ("ready", "1 while the policy can be carried out.", lambda p, _: float(p.ready)),
     ("suspended", "1 while no scheduled run starts.", lambda p, _: float(p.suspended)),
 )
-
-
-def _since(moment: float | None, now: float) -> float | None:
-    return None if moment is None else max(0.0, now - moment)
-
-
-def _is_fresh(policy: PolicyMeasures, now: float) -> bool:
-    """Computed at the moment of asking: a policy turns stale even when the operator stands still.
-
-    A backup that lies ahead was made by a wrong clock, or is looked at by one: nothing can be said of its age.
-    """
-    if policy.last_success is None or policy.max_age is None:
-        return False
-    return -CLOCK_TOLERANCE.total_seconds() <= now - policy.last_success <= policy.max_age
 
 
 class PolicyCollector(Collector):
@@ -76,6 +83,14 @@ class PolicyCollector(Collector):
                 if number is not None:
                     gauge.add_metric(key, number)
             yield gauge
+        uncovered = GaugeMetricFamily(
+            "strongroom_host_uncovered_databases",
+            "PostgreSQL servers found in containers of the host that no policy dumps.",
+            labels=["namespace", "host"],
+        )
+        for host, count in self._measures.uncovered.copy().items():
+            uncovered.add_metric(host, count)
+        yield uncovered
         runs = CounterMetricFamily(
             "strongroom_runs", "Finished runs by outcome.", labels=["namespace", "policy", "outcome"]
         )

@@ -35,14 +35,14 @@ class TargetIndex:
         """Other policies that touch a target of this one."""
         found: set[Name] = set()
         for target in self._targets.get(policy, ()):
-            if ALL in target.databases:
+            if ALL in target.parts:
                 found |= self._visitors.get(target.server, set())
-            for database in (*target.databases, ALL):
+            for database in (*target.parts, ALL):
                 found |= self._readers.get((target.server, database), set())
         return found - {policy}
 
     def _places(self, targets: tuple[Target, ...]) -> Iterator[set[Name]]:
         for target in targets:
             yield self._visitors.setdefault(target.server, set())
-            for database in target.databases:
+            for database in target.parts:
                 yield self._readers.setdefault((target.server, database), set())

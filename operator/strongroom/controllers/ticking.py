@@ -6,6 +6,7 @@ import time
 from datetime import datetime, timedelta
 
 from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER
+from strongroom.controllers.concerns import everything
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import WATCHED, Key, key_of
 from strongroom.controllers.settings import Clock
@@ -80,7 +81,7 @@ async def resync(context: Context) -> None:
 
 def add_everything(context: Context) -> None:
     """Reconcile every object about which something may be left to do."""
-    _queue(context, context.observed.everything())
+    _queue(context, everything(context.observed))
 
 
 async def _relist(context: Context, kind: ApiKind, scopes: tuple[str | None, ...]) -> None:

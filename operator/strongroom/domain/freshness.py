@@ -16,6 +16,10 @@ SHORTEST_SLACK = timedelta(minutes=5)
 """A backup takes time: a schedule of a few minutes would otherwise be stale during each of its own runs."""
 
 
+ON_DEMAND = "OnDemand"
+"""Reason of an Unknown that is no cause for worry: the policy has no schedule and asks for no age."""
+
+
 @dataclass(frozen=True)
 class Freshness:
     """The condition, and when it turns False by itself."""
@@ -31,7 +35,7 @@ def max_age(spec: BackupPolicySpec, schedule: Schedule | None) -> timedelta | No
 def max_age(spec: BackupPolicySpec, schedule: Schedule | None) -> timedelta | None:
     """How old the last verified backup may be: as asked, or 1.05 times the longest gap (and 5 minutes more than it).
 
-    None if it is not asked and a schedule that cannot be read does not tell.
+    None if it is not asked and there is no schedule, or none that can be read, to tell.
     """
     if spec.freshness.max_age is not None:
         return parse_span(spec.freshness.max_age)
@@ -42,15 +46,25 @@ def max_age(spec: BackupPolicySpec, schedule: Schedule | None) -> timedelta | No
 
 
 def judge_freshness(
-    last: LastSuccess | None, allowed: timedelta | None, now: datetime, generation: int | None = None
+    last: LastSuccess | None,
+    allowed: timedelta | None,
+    now: datetime,
+    generation: int | None = None,
+    *,
+    on_demand: bool = False,
 ) -> Freshness:
-    """The Fresh condition; its message names moments, not ages, so that it changes only when the answer does."""
+    """The Fresh condition; its message names moments, not ages, so that it changes only when the answer does.
+
+    A policy that runs `on_demand` only is judged if an age is allowed, and otherwise as old as people let it be.
+    """
 
     def condition(status: bool | None, reason: str, message: str) -> Condition:
         return build_condition(
             FRESH, status=status, reason=reason, message=message, now=now, generation=generation
         )
 
+    if on_demand and allowed is None:
+        return Freshness(condition(None, ON_DEMAND, _on_demand(last)), None)
     if last is None:
         return Freshness(condition(False, "NoVerifiedBackup", "There is no verified backup yet."), None)
     shown = f"The newest verified backup, {last.run}, shows the data of {format_time(last.time)}"
@@ -65,3 +79,8 @@ def judge_freshness(
         message = f"{shown}; it became older than {format_duration(allowed)} at {format_time(until)}."
         return Freshness(condition(False, "Stale", message), until)
     return Freshness(condition(True, "Fresh", f"{shown}; it is fresh until {format_time(until)}."), until)
+
+
+def _on_demand(last: LastSuccess | None) -> str:
+    shown = f"shows the data of {format_time(last.time)}" if last is not None else "has yet to be made"
+    return f"The policy runs on demand only and asks for no age (spec.freshness.maxAge): its newest backup {shown}."

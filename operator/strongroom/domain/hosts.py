@@ -1,11 +1,11 @@
-"""Whether a Docker host's agent is alive, by its Lease."""
+"""Whether a Docker host's agent is alive, by its Lease, and whether its Docker Engine can be used."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from strongroom.api.conditions import READY, Condition, build_condition
+from strongroom.api.conditions import ENGINE_READY, READY, Condition, build_condition
 from strongroom.api.errors import Reason
 from strongroom.api.fields import format_time
 from strongroom.api.labels import host_lease_name
@@ -58,4 +58,33 @@ def judge_host(host: DockerHost, ends: datetime | None, now: datetime) -> Condit
         message = f"No agent holds the Lease {name}. {Reason.HostNotReady.hint}"
     return build_condition(
         READY, status=status, reason=reason, message=message, now=now, generation=host.meta.generation
+    )
+
+
+def find_engine_trouble(host: DockerHost) -> str | None:
+    """Why the host's Docker Engine cannot be used, in words, by what its agent last said; None when it can."""
+    engine = host.status.engine
+    if engine is None:
+        return "its agent has told of no Docker Engine"
+    return engine.problem
+
+
+def judge_engine(host: DockerHost, now: datetime, *, is_alive: bool) -> Condition:
+    """The EngineReady condition. A host without an Engine may be right: servers over the network need none."""
+    engine, trouble = host.status.engine, find_engine_trouble(host)
+    status: bool | None
+    if not is_alive:
+        status, reason = None, Reason.HostNotReady.name
+        message = f"The agent is silent: nobody looks at the Engine. {Reason.HostNotReady.hint}"
+    elif engine is None:
+        status, reason = None, "NoEngine"
+        message = "The agent has told of no Docker Engine: only servers over the network and paths can be backed up."
+    elif trouble is not None:
+        status, reason = False, Reason.EngineUnreachable.name
+        message = f"{trouble.removesuffix('.')}. {Reason.EngineUnreachable.hint}"
+    else:
+        status, reason = True, "EngineAnswers"
+        message = f"Docker Engine {engine.version or 'of unknown version'} answers."
+    return build_condition(
+        ENGINE_READY, status=status, reason=reason, message=message, now=now, generation=host.meta.generation
     )

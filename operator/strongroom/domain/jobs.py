@@ -105,6 +105,7 @@ def _backup_order(
         reason=run.spec.reason,
         slot=slot,
         sources=spec.sources,
+        hooks=spec.hooks,
         compression=spec.compression,
         verification=spec.verification,
         min_size_percent=spec.min_size_percent,

@@ -20,7 +20,7 @@ from strongroom.api.resources import ObjectMeta
 from strongroom.api.result import Progress
 from strongroom.api.workorder import OrderStore, WorkOrder
 from strongroom.domain.policies import LONGEST_DEADLINE
-from strongroom.domain.targets import Target, find_targets
+from strongroom.domain.targets import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,6 @@ class JobState:
     """Namespace and name of the DockerHost that it is addressed to."""
     managed_by: str | None
     order: WorkOrder | None
-    targets: tuple[Target, ...]
     deadline: timedelta
     started: datetime | None
     attempts: int
@@ -52,6 +51,19 @@ class JobState:
     progress: Progress | None
     result: str | None
     """The worker's result as written: judged where it is used."""
+
+    @property
+    def work(self) -> Work | None:
+        """What it reads and stops."""
+        backup = self.order.backup if self.order is not None else None
+        if backup is None:
+            return None
+        return Work(self.meta.namespace, backup.policy, backup.sources, backup.hooks)
+
+    @property
+    def seen_from(self) -> str:
+        """Where it runs, as one word."""
+        return "/".join(self.host or (self.meta.namespace, "(cluster)"))
 
     @property
     def stores(self) -> tuple[OrderStore, ...]:
@@ -70,11 +82,8 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
     """A Job as the API gives it. An order or a progress that cannot be read counts as none."""
     meta = ObjectMeta.model_validate(body["metadata"])
     spec, status = body.get("spec") or {}, body.get("status") or {}
-    order = _parse_order(spec)
     host = meta.labels.get(HOST_LABEL)
     host_key = (meta.labels.get(HOST_NAMESPACE_LABEL, meta.namespace), host) if host else None
-    seen_from = "/".join(host_key) if host_key else f"{meta.namespace}/(cluster)"
-    sources = order.backup.sources if order is not None and order.backup is not None else []
     counts = (int(status.get(key) or 0) for key in ("active", "failed", "succeeded"))
     return JobState(
         meta=meta.model_copy(update={"annotations": {}}),
@@ -82,8 +91,7 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
         store=meta.labels.get(STORE_LABEL),
         host=host_key,
         managed_by=spec.get("managedBy"),
-        order=order,
-        targets=find_targets(sources, seen_from),
+        order=_parse_order(spec),
         deadline=_deadline(spec),
         started=_time(status.get("startTime")),
         attempts=sum(counts),

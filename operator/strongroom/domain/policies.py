@@ -10,7 +10,8 @@ from strongroom.api.conditions import READY, find_condition
 from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
-from strongroom.domain.schedule import parse_schedule
+from strongroom.domain.hosts import find_engine_trouble
+from strongroom.domain.schedule import find_zone, parse_schedule
 
 LONGEST_DEADLINE = timedelta(days=30)
 LONGEST_POLICY_NAME = 63
@@ -42,6 +43,7 @@ class Surroundings:
 def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Problem]:
     """Every problem, in order of precedence: the spec itself, what this version lacks, what is missing, what is down."""
     yield from _spec_problems(policy)
+    yield from _unencrypted(policy.spec)
     for unsupported in _unsupported(policy.spec, around):
         message = f"{unsupported} is set, and this version does not act on it"
         yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}")
@@ -53,6 +55,12 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
 def find_blocker(policy: BackupPolicy, around: Surroundings) -> Problem | None:
     """The gravest problem that keeps a run from starting, or None."""
     return next((problem for problem in find_problems(policy, around) if problem.blocks), None)
+
+
+def find_lasting_problem(policy: BackupPolicy, around: Surroundings) -> Problem | None:
+    """The gravest problem that keeps runs from starting until somebody changes something, or None."""
+    lasting = (p for p in find_problems(policy, around) if p.blocks and not p.reason.retryable)
+    return next(lasting, None)
 
 
 def resolve_host(name: str, namespace: str, hosts: Iterable[DockerHost]) -> DockerHost | None:
@@ -90,9 +98,21 @@ def _spec_problems(policy: BackupPolicy) -> Iterator[Problem]:
         message = f"spec.deadline: {policy.spec.deadline!r} must lie between 1s and 30d"
         yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
     try:
-        parse_schedule(policy.spec.schedule, policy.spec.time_zone)
+        if policy.spec.schedule is None:
+            find_zone(policy.spec.time_zone)  # retention counts its days in it
+        else:
+            parse_schedule(policy.spec.schedule, policy.spec.time_zone)
     except StrongroomError as error:
         yield Problem(error.reason, f"{error}. {error.reason.hint}")
+
+
+def _unencrypted(spec: BackupPolicySpec) -> Iterator[Problem]:
+    """Configuration holds secrets more often than not: in the clear only where the policy says so."""
+    for source in spec.sources:
+        if source.config is None or source.config.allow_unencrypted or spec.encryption is not None:
+            continue
+        message = f"spec.sources: {source.name} is configuration, which may hold secrets, and the policy has no encryption"
+        yield Problem(Reason.EncryptionRequired, f"{message}. {Reason.EncryptionRequired.hint}")
 
 
 def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
@@ -101,8 +121,6 @@ def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
         yield "spec.encryption"
     if spec.drill is not None:
         yield "spec.drill"
-    if spec.hooks is not None:
-        yield "spec.hooks"
     for name in spec.stores:
         store = around.stores.get(name)
         field_name = None if store is None else unsupported_field(store.spec)
@@ -137,6 +155,11 @@ def _host_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Probl
     elif not is_ready(around.host):
         message = f"spec.host: the agent of DockerHost {wanted} is not alive"
         yield Problem(Reason.HostNotReady, f"{message}. {Reason.HostNotReady.hint}")
+    elif policy.spec.needs_engine and (trouble := find_engine_trouble(around.host)) is not None:
+        message = (
+            f"spec.host: the Docker Engine of DockerHost {wanted} cannot be used: {trouble.removesuffix('.')}"
+        )
+        yield Problem(Reason.EngineUnreachable, f"{message}. {Reason.EngineUnreachable.hint}")
 
 
 def _store_states(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Problem]:

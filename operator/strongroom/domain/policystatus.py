@@ -45,7 +45,13 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
     """The whole status. Conditions keep their transition times; RetentionBlocked and TargetShared stand only if true."""
     policy, last = facts.policy, _last_success(facts)
     conditions = list(policy.status.conditions)
-    fresh = judge_freshness(last, max_age(policy.spec, facts.schedule), facts.now, policy.meta.generation)
+    fresh = judge_freshness(
+        last,
+        max_age(policy.spec, facts.schedule),
+        facts.now,
+        policy.meta.generation,
+        on_demand=policy.spec.schedule is None,
+    )
     computed = [_ready(facts), fresh.condition]
     success = newest_success(facts.records)
     held_by = success.good_stores if success is not None else () if last is not None else None
@@ -144,7 +150,7 @@ def _target_shared(facts: PolicyFacts) -> Condition | None:
         TARGET_SHARED,
         status=True,
         reason="TargetShared",
-        message=f"The same target is backed up by: {', '.join(facts.shared_with)}. Runs wait for each other.",
+        message=f"What this policy reads or stops is also read or stopped by: {', '.join(facts.shared_with)}. Runs wait for each other.",
         now=facts.now,
         generation=facts.policy.meta.generation,
     )

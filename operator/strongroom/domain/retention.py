@@ -1,7 +1,8 @@
 """Which recovery points are kept? restic's rules (https://restic.readthedocs.io/en/stable/060_forget.html), made careful.
 
-A point is kept if any rule keeps it. Only verified points are counted, kept by rules, and deleted; what is not verified
-is no reason to delete anything and is left alone.
+A point is kept if any rule keeps it. Only verified points count, and keep one another by the rules; what is neither
+verified nor partial is no reason to delete anything and is left alone. A partial point (whole, proved, but of files that
+changed while they were read) goes once enough verified ones are newer and no rule, applied to both together, keeps it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,6 +25,8 @@ class RecoveryPoint:
     run: str
     time: datetime
     verified: bool
+    partial: bool = False
+    """Whole and proved, but of files that changed meanwhile: never verified."""
 
 
 @dataclass(frozen=True)
@@ -43,41 +46,57 @@ def decide_retention(
 ) -> RetentionPlan:
     """Decide for all points of one policy in one store. `held` are names of runs that are pinned."""
     ordered = sorted(points, key=lambda point: (point.time, point.key), reverse=True)
-    verified = [point for point in ordered if point.verified]
+    known = [point for point in ordered if point.verified or point.partial]
     reasons: dict[str, list[str]] = {point.key: [] for point in ordered}
-    for key, reason in _reasons(ordered, verified, rules, zone, held):
+    for key, reason in _reasons(ordered, rules, zone, held):
         reasons[key].append(reason)
-    unwanted = tuple(point for point in reversed(verified) if not reasons[point.key])
-    blocked = _obstacle(ordered, verified, rules, now, len(unwanted)) if unwanted else None
+    unwanted = tuple(point for point in reversed(known) if not reasons[point.key])
+    blocked = _obstacle(ordered, rules, now, unwanted) if unwanted else None
     if blocked is not None:
         return RetentionPlan({key: tuple(words) for key, words in reasons.items()}, blocked=blocked)
     return RetentionPlan({key: tuple(words) for key, words in reasons.items() if words}, delete=unwanted)
 
 
 def _reasons(
-    ordered: Sequence[RecoveryPoint],
-    verified: Sequence[RecoveryPoint],
-    rules: Retention,
-    zone: ZoneInfo,
-    held: set[str],
+    ordered: Sequence[RecoveryPoint], rules: Retention, zone: ZoneInfo, held: set[str]
 ) -> Iterable[tuple[str, str]]:
     """Key and reason of everything that keeps a point."""
+    verified = [point for point in ordered if point.verified]
+    together = [point for point in ordered if point.verified or point.partial]
     for point in ordered:
-        if not point.verified:
+        if not (point.verified or point.partial):
             yield point.key, "not verified: neither counted nor deleted"
         elif not rules.has_rules:
             yield point.key, "no keep rule is set"
         if point.run in held:
             yield point.key, "hold"
-    for point in verified[: rules.min_keep]:
-        yield point.key, "minKeep"
-    for point in verified[: rules.keep_last or 0]:
-        yield point.key, "keepLast"
-    if rules.keep_within is not None and verified:
-        oldest = verified[0].time - parse_duration(rules.keep_within)
-        yield from ((point.key, "keepWithin") for point in verified if point.time >= oldest)
+    yield from ((point.key, "minKeep") for point in verified[: rules.min_keep])
+    yield from ((point.key, "partial, minKeep") for point in _above(verified, rules.min_keep, together))
+    yield from _kept_by_rules(verified, rules, zone)
+    # A partial point must never take the place of a verified one: what they keep together counts for partial ones only.
+    partial = {point.key for point in together if not point.verified}
+    yield from ((key, name) for key, name in _kept_by_rules(together, rules, zone) if key in partial)
+
+
+def _above(
+    verified: Sequence[RecoveryPoint], least: int, together: Sequence[RecoveryPoint]
+) -> list[RecoveryPoint]:
+    """Partial points that fewer than `least` verified ones are newer than."""
+    enough = set(verified[least - 1 : least])
+    reached = next((n for n, point in enumerate(together) if point in enough), len(together))
+    return [point for point in together[:reached] if not point.verified]
+
+
+def _kept_by_rules(
+    points: Sequence[RecoveryPoint], rules: Retention, zone: ZoneInfo
+) -> Iterable[tuple[str, str]]:
+    """Key and rule of each of these points, newest first, that a keep rule keeps among them."""
+    yield from ((point.key, "keepLast") for point in points[: rules.keep_last or 0])
+    if rules.keep_within is not None and points:
+        oldest = points[0].time - parse_duration(rules.keep_within)
+        yield from ((point.key, "keepWithin") for point in points if point.time >= oldest)
     for name, count, period in _periods(rules, zone):
-        yield from ((point.key, name) for point in _newest_of_each(verified, period, count))
+        yield from ((point.key, name) for point in _newest_of_each(points, period, count))
 
 
 def _periods(
@@ -97,22 +116,18 @@ def _periods(
 
 
 def _newest_of_each(
-    verified: Sequence[RecoveryPoint], period: Callable[[RecoveryPoint], tuple[int, ...]], count: int
+    points: Sequence[RecoveryPoint], period: Callable[[RecoveryPoint], tuple[int, ...]], count: int
 ) -> list[RecoveryPoint]:
     """The newest point of each of the last `count` periods that have one."""
     newest: dict[tuple[int, ...], RecoveryPoint] = {}
-    for point in verified if count else ():
+    for point in points if count else ():
         if newest.setdefault(period(point), point) is point and len(newest) == count:
             break
     return list(newest.values())
 
 
 def _obstacle(
-    ordered: Sequence[RecoveryPoint],
-    verified: Sequence[RecoveryPoint],
-    rules: Retention,
-    now: datetime,
-    deletions: int,
+    ordered: Sequence[RecoveryPoint], rules: Retention, now: datetime, unwanted: Sequence[RecoveryPoint]
 ) -> str | None:
     """What stands against deleting: a suspect clock, or more deletions than one pass may make."""
     newest = ordered[0]
@@ -121,14 +136,24 @@ def _obstacle(
             f"the clock is suspect: backup {newest.run} is of {format_time(newest.time)}, "
             f"later than now ({format_time(now)})"
         )
-    # One point far ahead of all others would let keepWithin delete the whole history. Wait for a second one there.
-    if rules.keep_within is not None and len(verified) > 1:
-        gap = verified[0].time - verified[1].time
-        if gap > parse_duration(rules.keep_within):
-            return (
-                f"the clock is suspect: the newest backup is {gap.days} days after the one before it, more than "
-                f"keepWithin {rules.keep_within}; deletion waits for the next backup"
-            )
-    if deletions > rules.max_deletions:
-        return f"{deletions} backups would be deleted, more than retention.maxDeletions {rules.max_deletions}"
+    leap = _leap([point for point in ordered if point.verified], rules)
+    if any(point.partial for point in unwanted):
+        leap = leap or _leap([point for point in ordered if point.verified or point.partial], rules)
+    if leap is not None:
+        return leap
+    if len(unwanted) > rules.max_deletions:
+        return f"{len(unwanted)} backups would be deleted, more than retention.maxDeletions {rules.max_deletions}"
     return None
+
+
+def _leap(points: Sequence[RecoveryPoint], rules: Retention) -> str | None:
+    """One point far ahead of all others would let keepWithin delete the whole history. Wait for a second one there."""
+    if rules.keep_within is None or len(points) < 2:
+        return None
+    gap = points[0].time - points[1].time
+    if gap <= parse_duration(rules.keep_within):
+        return None
+    return (
+        f"the clock is suspect: the newest backup is {gap.days} days after the one before it, more than "
+        f"keepWithin {rules.keep_within}; deletion waits for the next backup"
+    )

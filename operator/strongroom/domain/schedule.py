@@ -55,7 +55,7 @@ class Due:
 @lru_cache(maxsize=4096)
 def parse_schedule(text: str, time_zone: str) -> Schedule:
     """The schedule of a policy; raises ScheduleInvalid or TimeZoneInvalid, naming the field."""
-    zone = _find_zone(time_zone)
+    zone = find_zone(time_zone)
     words = text.split()
     fields = WORDS.get(text.strip().lower(), " ".join(words))
     if len(fields.split()) != 5:
@@ -74,7 +74,8 @@ def parse_schedule(text: str, time_zone: str) -> Schedule:
     return Schedule(fields, zone)
 
 
-def _find_zone(name: str) -> tzinfo:
+def find_zone(name: str) -> tzinfo:
+    """The time zone of that name; raises TimeZoneInvalid, naming the field."""
     if name == "UTC":
         return UTC
     try:

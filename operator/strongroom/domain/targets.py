@@ -1,12 +1,18 @@
-"""Targets: what a policy's sources touch, so that no two runs read the same database at the same time.
+"""Targets: what a policy's runs read and stop. No two runs read one database at a time, none reads what another stops.
 
-A target is a server, as seen from where the Job runs, and the databases read of it.
+A target is a server, as seen from where the Job runs, and what is read of it. Files need no turn of their own: any number
+may read them. A server reached over the network and a container may be one and the same; nobody on the control side can
+know that, so two policies that mean one database in these two ways do not wait for each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from strongroom.api.containers import ContainerSelector
+from strongroom.api.dockerhost import DatabaseService
+from strongroom.api.hooks import Hooks
 from strongroom.api.sources import PostgresSource, Source
+from strongroom.domain.databases import is_meant, is_selected
 
 ALL = "*"
 _LOOPBACK = ("localhost", "::1", "0.0.0.0")  # noqa: S104  # compared with, not bound to
@@ -14,28 +20,54 @@ _LOOPBACK = ("localhost", "::1", "0.0.0.0")  # noqa: S104  # compared with, not 
 
 @dataclass(frozen=True)
 class Target:
-    """A server and what of it is read: names of databases, or all."""
+    """A server or container and what of it is read: names of databases, or all (also of what is stopped)."""
 
     server: str
-    databases: frozenset[str]
+    parts: frozenset[str] = frozenset([ALL])
 
     def overlaps(self, other: "Target") -> bool:
-        """Whether both read at least one database in common."""
+        """Whether both touch at least one part in common."""
         if self.server != other.server:
             return False
-        either_reads_all = ALL in self.databases or ALL in other.databases
-        return either_reads_all or not self.databases.isdisjoint(other.databases)
+        either_takes_all = ALL in self.parts or ALL in other.parts
+        return either_takes_all or not self.parts.isdisjoint(other.parts)
 
     def __str__(self) -> str:
         """For people: `server/database,…`."""
-        return f"{self.server}/{','.join(sorted(self.databases))}"
+        return f"{self.server}/{','.join(sorted(self.parts))}"
 
 
-def find_targets(sources: Iterable[Source], seen_from: str) -> tuple[Target, ...]:
-    """The targets of a policy's sources; `seen_from` identifies the host that the Jobs run on."""
-    return tuple(
-        _postgres_target(source.postgres, seen_from) for source in sources if source.postgres is not None
-    )
+@dataclass(frozen=True)
+class Work:
+    """What the runs of a policy do, as the policy or a work order says it."""
+
+    namespace: str
+    policy: str
+    sources: Sequence[Source]
+    hooks: Hooks | None = None
+
+    def stopped(self) -> list[ContainerSelector]:
+        """Every container that is stopped or frozen meanwhile."""
+        hooks = [self.hooks, *(source.hooks for source in self.sources)]
+        return [selector for each in hooks if each is not None for selector in (*each.stop, *each.pause)]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where Jobs run, as one word: names such as localhost or `shop/db` mean something else elsewhere.
+
+    `databases` are what the host's agent found: they tell that a service and a container's name are the same.
+    """
+
+    identity: str
+    databases: Sequence[DatabaseService] = ()
+
+
+def find_targets(work: Work, place: Place) -> tuple[Target, ...]:
+    """The targets of a policy's runs."""
+    read = [target for source in work.sources for target in _source_targets(work, source, place)]
+    stopped = [Target(server) for selector in work.stopped() for server in _containers(selector, place)]
+    return tuple(dict.fromkeys([*read, *stopped]))
 
 
 def overlap(ours: Iterable[Target], theirs: Iterable[Target]) -> Target | None:
@@ -44,19 +76,47 @@ def overlap(ours: Iterable[Target], theirs: Iterable[Target]) -> Target | None:
     return next((target for target in ours if any(target.overlaps(other) for other in theirs)), None)
 
 
-def _postgres_target(source: PostgresSource, seen_from: str) -> Target:
-    databases = frozenset([ALL]) if source.all_databases else frozenset(source.databases)
-    if source.host is None:
-        return Target(
-            f"{seen_from}:{source.container or 'labelled'}:{source.port}", databases or frozenset([ALL])
-        )
-    return Target(_server(source.host, source.port, seen_from), databases)
+def _source_targets(work: Work, source: Source, place: Place) -> Iterator[Target]:
+    postgres, files = source.postgres, source.files
+    if files is not None and files.in_container is not None:
+        # Not while another run has stopped that container; several may read it.
+        reader = frozenset([f"files of {work.namespace}/{work.policy}"])
+        yield from (Target(server, reader) for server in _containers(files.in_container.container, place))
+    if postgres is None:
+        return
+    parts = frozenset(postgres.databases) or frozenset([ALL])
+    if postgres.host is not None:
+        yield Target(_server(postgres.host, postgres.port, place), parts)
+    else:
+        yield from (Target(server, parts) for server in _servers_inside(work, source, postgres, place))
 
 
-def _server(host: str, port: int, seen_from: str) -> str:
+def _servers_inside(work: Work, source: Source, postgres: PostgresSource, place: Place) -> list[str]:
+    if postgres.container is not None:
+        return _containers(postgres.container, place)
+    found = [each for each in place.databases if is_meant(source, work.namespace, work.policy, each)]
+    labelled = f"{place.identity}: labelled {work.namespace}/{work.policy}"
+    return [_container(each.container, place) for each in found] or [labelled]
+
+
+def _containers(selector: ContainerSelector, place: Place) -> list[str]:
+    """The containers that a selector means, by name where the agent found them; else by what the selector says."""
+    found = [each.container for each in place.databases if is_selected(selector, each)]
+    if selector.name is not None:
+        return [_container(selector.name, place)]
+    return [_container(name, place) for name in found] or [
+        f"{place.identity}: {selector.project}/{selector.service}"
+    ]
+
+
+def _container(name: str, place: Place) -> str:
+    return f"{place.identity}: container {name}"
+
+
+def _server(host: str, port: int, place: Place) -> str:
     """A full name or an address means one server everywhere; a short or a loopback name depends on who asks."""
     name = host.lower()
     if name in _LOOPBACK or name.startswith("127."):
-        return f"{seen_from}:localhost:{port}"
+        return f"{place.identity}:localhost:{port}"
     is_global = "." in name or ":" in name
-    return f"{name}:{port}" if is_global else f"{seen_from}:{name}:{port}"
+    return f"{name}:{port}" if is_global else f"{place.identity}:{name}:{port}"

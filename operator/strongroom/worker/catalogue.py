@@ -28,7 +28,9 @@ class CommittedPoint:
 
     def for_retention(self) -> RecoveryPoint:
         """As the decision sees it."""
-        return RecoveryPoint(self.prefix, self.manifest.run, self.manifest.slot, self.verified)
+        manifest = self.manifest
+        partial = self.complete and manifest.proved and manifest.outcome == "Partial"
+        return RecoveryPoint(self.prefix, manifest.run, manifest.slot, self.verified, partial)
 
 
 @dataclass(frozen=True)

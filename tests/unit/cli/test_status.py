@@ -3,7 +3,7 @@ from datetime import timedelta
 from tests.unit.domain import domain_objects as objects
 
 from strongroom.api.fields import format_time
-from strongroom.cli.status import find_last_failure, find_policy_worries
+from strongroom.cli.worries import find_host_notes, find_last_failure, find_policy_notes, find_policy_worries
 
 NOW = objects.at("2026-11-22T02:00Z")
 
@@ -46,3 +46,35 @@ def test_a_failed_run_is_told_also_while_an_older_backup_is_fresh():
     assert find_policy_worries(failed, NOW) == []
     assert "SecretMissing" in find_last_failure(failed)
     assert find_last_failure(policy(lastRun="a", lastRunPhase="Succeeded")) is None
+
+
+def on_demand(**status):
+    conditions = [
+        {"type": "Ready", "status": "True", "reason": "Ready", "lastTransitionTime": format_time(NOW)},
+        {"type": "Fresh", "status": "Unknown", "reason": "OnDemand", "lastTransitionTime": format_time(NOW)},
+    ]
+    told = {"observedGeneration": 1, "conditions": conditions}
+    return objects.policy("config", schedule=None, status=told | status)
+
+
+def test_a_policy_on_demand_is_no_worry_and_a_note_until_it_was_asked_once():
+    assert find_policy_worries(on_demand(), NOW) == []
+    (note,) = find_policy_notes(on_demand())
+    assert "strongroom backup config" in note
+    success = {"time": format_time(NOW), "run": "a", "sizeBytes": 1, "durationSeconds": 1}
+    assert find_policy_notes(on_demand(lastSuccess=success, lastRunPhase="Succeeded")) == []
+
+
+def test_a_partial_run_is_told_although_an_older_backup_is_fresh():
+    said = "Run a ended Partial (FilesChanged): 2 files changed"
+    partial = policy(lastRun="a", lastRunPhase="Partial", message=said)
+    assert find_policy_worries(partial, NOW) == []
+    assert "FilesChanged" in find_policy_notes(partial)[0]
+
+
+def test_databases_that_no_policy_dumps_are_worth_a_look():
+    covered = {"type": "DatabasesCovered", "reason": "X", "lastTransitionTime": format_time(NOW)}
+    told = covered | {"status": "False", "message": "No policy dumps: shop/db (container shop-db-1)."}
+    (note,) = find_host_notes(objects.host(status={"conditions": [told]}))
+    assert "shop-db-1" in note
+    assert find_host_notes(objects.host(status={"conditions": [covered | {"status": "True"}]})) == []

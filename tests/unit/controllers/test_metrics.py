@@ -26,3 +26,24 @@ def test_a_policy_is_fresh_while_its_newest_backup_is_young_enough():
 def test_a_backup_from_the_future_makes_no_policy_fresh():
     assert fresh(NOW.timestamp() + 60) == 1
     assert fresh(NOW.timestamp() + 365 * 24 * HOUR) == 0
+
+
+def samples(measures: Measures, name: str) -> list[tuple[dict[str, str], float]]:
+    families = PolicyCollector(measures, Tally(), lambda: NOW).collect()
+    return [
+        (each.labels, each.value) for family in families if family.name == name for each in family.samples
+    ]
+
+
+def test_a_policy_on_demand_is_neither_fresh_nor_stale_unless_it_asks_for_an_age():
+    measures = Measures()
+    measures.policies["default", "config"] = PolicyMeasures(ready=True, on_demand=True)
+    assert samples(measures, "strongroom_policy_fresh") == []
+    measures.policies["default", "config"] = PolicyMeasures(ready=True, on_demand=True, max_age=HOUR)
+    assert samples(measures, "strongroom_policy_fresh")[0][1] == 0
+
+
+def test_uncovered_databases_are_counted_by_host():
+    measures = Measures(uncovered={("default", "local"): 2})
+    labels = {"namespace": "default", "host": "local"}
+    assert samples(measures, "strongroom_host_uncovered_databases") == [(labels, 2)]

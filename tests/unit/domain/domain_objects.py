@@ -58,7 +58,14 @@ def store(name: str = "vault", status: dict | None = None, **spec: Any) -> Backu
     return parse_store({"metadata": meta(name), "spec": base, "status": status or {}})
 
 
-def host(name: str = "local", *, ready: bool = True, namespace: str = "default", **spec: Any) -> DockerHost:
+def host(
+    name: str = "local",
+    *,
+    ready: bool = True,
+    namespace: str = "default",
+    status: dict | None = None,
+    **spec: Any,
+) -> DockerHost:
     condition = {
         "type": "Ready",
         "status": "True" if ready else "False",
@@ -68,9 +75,18 @@ def host(name: str = "local", *, ready: bool = True, namespace: str = "default",
     body = {
         "metadata": meta(name) | {"namespace": namespace},
         "spec": spec,
-        "status": {"conditions": [condition]},
+        "status": {"conditions": [condition], **(status or {})},
     }
     return parse_host(body)
+
+
+def database(container: str = "shop-db-1", **more: Any) -> dict[str, Any]:
+    """A server that an agent found, as the status of its host holds it."""
+    return {"container": container, "project": "shop", "service": "db", "image": "postgres:16"} | more
+
+
+def container_source(name: str = "db", **postgres: Any) -> dict[str, Any]:
+    return {"name": name, "postgres": postgres or {"container": {"project": "shop", "service": "db"}}}
 
 
 def result(run_uid: str, **changes: Any) -> dict[str, Any]:

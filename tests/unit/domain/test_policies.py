@@ -1,14 +1,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-from domain_objects import CREATED, at, host, job_body, policy, run, store
+from domain_objects import CREATED, at, container_source, host, job_body, policy, run, store
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom.api.conditions import find_condition
 from strongroom.api.errors import Reason
-from strongroom.api.sources import Source
 from strongroom.domain.copies import judge_copies
 from strongroom.domain.history import find_forgettable, find_pruned
 from strongroom.domain.jobs import build_job, build_store_check_job
@@ -18,7 +16,7 @@ from strongroom.domain.policies import Surroundings, find_problems, resolve_host
 from strongroom.domain.policystatus import PolicyFacts, build_policy_status
 from strongroom.domain.runrecords import Deletions, record_run
 from strongroom.domain.schedule import parse_schedule
-from strongroom.domain.targets import find_targets, overlap
+from strongroom.domain.targets import Work
 
 NOW = at("2026-11-22T12:00Z")
 
@@ -151,30 +149,6 @@ def test_names_of_children_fit_and_are_the_same_twice(policy_name, uid, slot):
     assert made != run_name(policy_name, uid + "x", slot)
 
 
-def source(**postgres):
-    base = {"host": "localhost", "user": "u"}
-    return Source.model_validate({"name": "s", "postgres": base | postgres})
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "same_host", "shared"),
-    [
-        ({"databases": ["a"]}, {"databases": ["a", "b"]}, True, True),
-        ({"databases": ["a"]}, {"databases": ["b"]}, True, False),
-        ({"databases": ["a"]}, {"allDatabases": True}, True, True),
-        ({"databases": ["a"]}, {"databases": ["a"], "port": 5433}, True, False),
-        ({"databases": ["a"]}, {"databases": ["a"], "host": "127.0.0.1"}, True, True),
-        ({"databases": ["a"]}, {"databases": ["a"]}, False, False),
-        ({"databases": ["a"], "host": "db"}, {"databases": ["a"], "host": "db"}, False, False),
-        ({"databases": ["a"], "host": "DB.lan"}, {"databases": ["a"], "host": "db.lan"}, False, True),
-    ],
-)
-def test_targets_overlap_when_the_same_database_of_the_same_server_is_read(ours, theirs, same_host, shared):
-    left = find_targets([source(**ours)], "default/one")
-    right = find_targets([source(**theirs)], "default/one" if same_host else "default/two")
-    assert (overlap(left, right) is not None) == shared
-
-
 def test_a_host_is_found_at_home_first_and_elsewhere_only_where_allowed():
     home, abroad = host(), host(namespace="infra", allowedNamespaces=["default"])
     closed = host(namespace="other")
@@ -215,7 +189,8 @@ def test_a_job_reads_back_as_what_was_ordered():
     assert state.order.run_uid == "uid-r1"
     assert [store.name for store in state.stores] == ["vault"]
     assert state.deadline == timedelta(hours=6)
-    assert state.targets == find_targets(policy().spec.sources, "default/local")
+    assert state.seen_from == "default/local"
+    assert state.work == Work("default", "orders", policy().spec.sources)
 
 
 def test_a_store_check_belongs_to_its_store():
@@ -242,3 +217,60 @@ def test_a_policy_without_a_host_is_not_carried_out_and_says_so():
     lacking = next(find_problems(policy(host=None), around))
     assert (lacking.reason, lacking.blocks) == (Reason.Unsupported, True)
     assert "spec.host" in lacking.message
+
+
+def test_a_policy_without_a_schedule_is_neither_fresh_nor_stale_and_has_no_next_run():
+    on_demand = policy(schedule=None)
+    seen = status(on_demand, records=[record("a", 20)], schedule=None, last_slot=None)
+    assert condition(seen, "Fresh") == ("Unknown", "OnDemand")
+    assert condition(seen, "Ready") == ("True", "Ready")
+    assert (seen.next_schedule_time, seen.fresh_until) == (None, None)
+    assert seen.last_success.run == "a"
+
+
+def test_a_policy_without_a_schedule_that_asks_for_an_age_is_judged_by_it():
+    asking = policy(schedule=None, freshness={"maxAge": "25h"})
+    for day, expected in ((22, ("True", "Fresh")), (20, ("False", "Stale"))):
+        assert condition(status(asking, records=[record("a", day)], schedule=None), "Fresh") == expected
+    assert condition(status(asking, schedule=None), "Fresh") == ("False", "NoVerifiedBackup")
+
+
+def problems(of, **host_status):
+    around = Surroundings(stores={"vault": store()}, host=host(status=host_status))
+    return [(problem.reason, problem.message) for problem in find_problems(of, around)]
+
+
+def test_a_policy_on_demand_has_no_problem_but_a_wrong_time_zone_is_one():
+    assert problems(policy(schedule=None)) == []
+    ((reason, message),) = problems(policy(schedule=None, timeZone="Nowhere/Else"))
+    assert (reason, "spec.timeZone" in message) == (Reason.TimeZoneInvalid, True)
+
+
+def test_configuration_is_refused_in_the_clear_unless_the_policy_says_so():
+    files = {"paths": ["/srv/shop/.env"]}
+    ((reason, message),) = problems(policy(sources=[{"name": "secrets", "config": files}]))
+    assert reason is Reason.EncryptionRequired
+    assert all(word in message for word in ("secrets", "spec.encryption", "allowUnencrypted"))
+    assert problems(policy(sources=[{"name": "secrets", "config": files | {"allowUnencrypted": True}}])) == []
+
+
+def test_what_needs_the_engine_waits_for_it_and_what_does_not_goes_on():
+    inside = policy(sources=[container_source()])
+    hooked = policy(hooks={"stop": [{"project": "shop", "service": "web"}]})
+    working = {"engine": {"version": "24.0.7"}}
+    broken = {"engine": {"problem": "permission denied on /var/run/docker.sock"}}
+    for of in (inside, hooked):
+        assert problems(of, **working) == []
+        ((reason, message),) = problems(of, **broken)
+        assert (reason, reason.retryable) == (Reason.EngineUnreachable, True)
+        assert "permission denied" in message
+        assert problems(of)[0][0] is Reason.EngineUnreachable
+    assert problems(policy(), **broken) == []
+
+
+def test_a_job_is_told_the_hooks_around_all_sources():
+    hooks = {"stop": [{"project": "shop", "service": "web"}]}
+    made = build_job(run(), policy(hooks=hooks), [store()], host(), [], "image")
+    work = parse_job(made | {"metadata": made["metadata"] | {"uid": "x"}}).work
+    assert work is not None
+    assert [str(each) for each in work.stopped()] == ["shop/web"]

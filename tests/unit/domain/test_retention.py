@@ -36,13 +36,18 @@ rules_of_any_kind = st.builds(
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[RecoveryPoint]:
-    """Points in any order, some at one moment, some not verified, some in the future."""
+    """Points in any order, some at one moment, some not verified, some partial, some in the future."""
     hours = draw(st.lists(st.integers(-48, 24 * 800), max_size=24))
     verified = draw(st.integers(0, 2 ** len(hours) - 1)) | draw(st.integers(0, 2 ** len(hours) - 1))
+    partial = draw(st.integers(0, 2 ** len(hours) - 1))
     return [
-        RecoveryPoint(f"p/{n}", f"run-{n}", NOW - timedelta(hours=hour), bool(verified >> n & 1))
+        point(n, NOW - timedelta(hours=hour), verified >> n & 1, partial >> n & 1)
         for n, hour in enumerate(hours)
     ]
+
+
+def point(number: int, time: datetime, verified: int, partial: int) -> RecoveryPoint:
+    return RecoveryPoint(f"p/{number}", f"run-{number}", time, bool(verified), bool(partial and not verified))
 
 
 held_runs = st.sets(st.integers(0, 24).map(lambda n: f"run-{n}"), max_size=3)
@@ -66,7 +71,7 @@ def test_they_remain_in_10000_random_histories() -> None:
     )  # hypothesis would spend its time on drawing: here only the histories count
     for _ in range(10_000):
         points = [
-            RecoveryPoint(f"p/{n}", f"run-{n}", NOW - chance.uniform(-0.01, 1) * SPAN, chance.random() < 0.7)
+            point(n, NOW - chance.uniform(-0.01, 1) * SPAN, chance.random() < 0.6, chance.random() < 0.5)
             for n in range(chance.randrange(40))
         ]
         names = chance.sample(COUNTED, chance.randrange(len(COUNTED)))
@@ -93,18 +98,20 @@ def hold_to_the_promises(
     assert not deleted & set(protected)
     assert newest_first(remaining)[: rules.min_keep] == protected
     # Everything else that must hold of any plan at all.
-    assert all(point.verified and point.run not in held for point in deleted)
+    assert all((point.verified or point.partial) and point.run not in held for point in deleted)
     assert len(deleted) <= rules.max_deletions
     assert set(plan.keep) == {point.key for point in remaining}
     assert not (plan.blocked and deleted)
     assert rules.has_rules or not deleted
     if any(point.time > NOW + timedelta(hours=1) for point in points):
         assert not deleted
-    # What is not verified changes nothing for the rest, unless it makes the clock suspect.
+    # What is not verified changes nothing for what is, unless it makes the clock suspect or the pass too large.
     if not plan.blocked and all(point.verified or point.time <= NOW for point in points):
-        assert (
-            decide_retention([p for p in points if p.verified], rules, zone, held, NOW).delete == plan.delete
-        )
+        alone = decide_retention([p for p in points if p.verified], rules, zone, held, NOW)
+        assert alone.delete == tuple(point for point in plan.delete if point.verified)
+    for point in deleted:
+        newer = [other for other in newest_first(points) if (other.time, other.key) > (point.time, point.key)]
+        assert len(newer) >= rules.min_keep
 
 
 @settings(max_examples=500, deadline=None)
@@ -186,6 +193,45 @@ def test_unverified_backups_are_neither_counted_nor_deleted() -> None:
     plan = decide(points, keep_last=2)
     assert [point.key for point in plan.delete] == ["p/000", "p/002", "p/004"]
     assert plan.keep["p/009"] == ("not verified: neither counted nor deleted",)
+
+
+def with_partial(points: list[RecoveryPoint], *numbers: int) -> list[RecoveryPoint]:
+    return [
+        dataclasses.replace(p, verified=False, partial=True) if n in numbers else p
+        for n, p in enumerate(points)
+    ]
+
+
+def test_a_partial_backup_goes_once_enough_verified_ones_are_newer_and_no_rule_keeps_it() -> None:
+    plan = decide(with_partial(daily(10), 1, 8, 9), keep_daily=3)
+    assert plan.keep["p/009"] == ("partial, minKeep", "keepDaily")
+    assert "p/008" in plan.keep
+    assert [point.key for point in plan.delete] == ["p/000", "p/001", "p/002", "p/003", "p/004"]
+
+
+def test_a_partial_backup_takes_no_place_from_a_verified_one() -> None:
+    plan = decide(with_partial(daily(10), 7, 8, 9), keep_last=2)
+    assert {key for key, reasons in plan.keep.items() if "keepLast" in reasons} == {
+        "p/005",
+        "p/006",
+        "p/008",
+        "p/009",
+    }
+
+
+def test_as_long_as_too_few_verified_backups_are_newer_every_partial_one_stays() -> None:
+    points = with_partial(daily(10), *range(1, 10))
+    assert decide(points, keep_last=1).delete == ()
+    assert decide(with_partial(daily(10), *range(1, 9)), keep_last=1, min_keep=2).delete == ()
+
+
+def test_a_partial_backup_of_a_clock_that_leapt_ahead_deletes_no_other() -> None:
+    now = NOW + timedelta(days=365)
+    leapt = RecoveryPoint("p/leapt", "leapt", now, verified=False, partial=True)
+    points = [*with_partial(daily(30), 3, 4), leapt]
+    plan = decide_retention(points, Retention(keep_within="29d"), ZONES[0], set(), now)
+    assert plan.delete == ()
+    assert "clock is suspect" in str(plan.blocked)
 
 
 def test_a_clock_that_went_back_stops_deletion() -> None:

@@ -207,7 +207,6 @@ def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name(
     for field, value in {
         "encryption": {"age": {"recipients": ["age1x"]}},
         "drill": {"schedule": "@weekly"},
-        "hooks": {"stopServices": ["web"]},
     }.items():
         problem = find_blocker(policy(**{field: value}), around)
         assert problem.reason is Reason.Unsupported

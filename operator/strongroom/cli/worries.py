@@ -1,0 +1,82 @@
+"""What stands against being at ease: worries (not safe), and notes (worth a look although all is safe now)."""
+
+from datetime import datetime, timedelta
+
+from strongroom.api.conditions import DATABASES_COVERED, FRESH, READY, Condition, find_condition
+from strongroom.api.fields import format_time
+from strongroom.api.resources import BackupPolicy, DockerHost, ObjectMeta
+from strongroom.domain.freshness import ON_DEMAND
+
+_OPERATOR_DELAY = timedelta(minutes=5)
+"""An operator that acts is never so late; one that is dead leaves every condition as it was."""
+
+
+def find_policy_worries(policy: BackupPolicy, now: datetime) -> list[str]:
+    """All that stands against a policy: its own word, and whether anybody has kept that word true since."""
+    name, status = f"BackupPolicy {called(policy.meta)}", policy.status
+    expected = (READY,) if is_on_demand(policy) else (READY, FRESH)
+    worries = find_condition_worries(name, status.conditions, expected)
+    if policy.spec.suspend:
+        worries.append(f"{name} is suspended: set spec.suspend to false to resume.")
+    if worries:
+        return worries
+    if status.observed_generation != policy.meta.generation:
+        return [f"{name} was changed and not looked at since; is the operator running?"]
+    if status.fresh_until is not None and status.fresh_until < now - _OPERATOR_DELAY:
+        return [f"{name} was fresh until {format_time(status.fresh_until)}; is the operator running?"]
+    if status.next_schedule_time is not None and status.next_schedule_time < now - _OPERATOR_DELAY:
+        due = format_time(status.next_schedule_time)
+        return [f"{name} was due at {due} and no run was made; is the operator running?"]
+    return []
+
+
+def find_policy_notes(policy: BackupPolicy) -> list[str]:
+    """Why the newest run is no backup, and a backup on demand that nobody has asked for yet."""
+    failure = find_last_failure(policy)
+    notes = [] if failure is None else [failure]
+    if failure is None and is_on_demand(policy) and policy.status.last_success is None:
+        name = f"BackupPolicy {called(policy.meta)}"
+        notes.append(
+            f"{name} runs on demand only and was never asked: `strongroom backup {policy.meta.name}`."
+        )
+    return notes
+
+
+def find_last_failure(policy: BackupPolicy) -> str | None:
+    """Why the newest run is no backup; None when it is one, or when the policy has a greater fault than that."""
+    status = policy.status
+    ready = find_condition(status.conditions, READY)
+    if status.last_run_phase in (None, "Succeeded") or ready is None or ready.status != "True":
+        return None
+    return f"BackupPolicy {called(policy.meta)}: {status.message or f'run {status.last_run} ended {status.last_run_phase}'}"
+
+
+def find_host_notes(host: DockerHost) -> list[str]:
+    """Databases found on a host that no policy dumps: worth a look, but one that a network policy reaches may be safe."""
+    covered = find_condition(host.status.conditions, DATABASES_COVERED)
+    if covered is None or covered.status != "False":
+        return []
+    return [f"DockerHost {called(host.meta)}: {covered.message}"]
+
+
+def is_on_demand(policy: BackupPolicy) -> bool:
+    """Whether the policy, by its own status, is neither fresh nor stale because nothing asks for an age."""
+    fresh = find_condition(policy.status.conditions, FRESH)
+    return fresh is not None and fresh.reason == ON_DEMAND
+
+
+def called(meta: ObjectMeta) -> str:
+    """The name, with a namespace that need not be guessed."""
+    return meta.name if meta.namespace == "default" else f"{meta.namespace}/{meta.name}"
+
+
+def find_condition_worries(name: str, conditions: list[Condition], expected: tuple[str, ...]) -> list[str]:
+    """Each expected condition that is not True, in words."""
+    worries = []
+    for type_ in expected:
+        condition = find_condition(conditions, type_)
+        if condition is None:
+            worries.append(f"{name}: {type_} is not known yet; is the operator running?")
+        elif condition.status != "True":
+            worries.append(f"{name} is not {type_} ({condition.reason}): {condition.message}")
+    return worries

@@ -1,0 +1,81 @@
+"""Whom does a change concern? The keys that must be reconciled because another object came, changed or went."""
+
+from collections.abc import Iterable, Iterator
+
+from strongroom.controllers.keys import Key
+from strongroom.controllers.objects import Name, Objects
+from strongroom.domain.jobstates import JobState
+from strongroom.domain.runrecords import RunRecord
+from strongroom.kube.kinds import HOSTS, POLICIES, RESTORES, RUNS, STORES
+
+
+def around_policy(objects: Objects, name: Name, hosts: Iterable[str | None]) -> Iterator[Key]:
+    """A policy's runs and stores, and the hosts that it names or named: they tell what is backed up there."""
+    yield from active_runs_of(objects, name)
+    yield from (Key(STORES, *store) for store in objects.stores if store[0] == name[0])
+    named = set(hosts) - {None}
+    yield from (Key(HOSTS, *host) for host in objects.hosts if host[1] in named)
+
+
+def active_runs_of(objects: Objects, policy: Name) -> list[Key]:
+    """A policy's runs that are not terminal."""
+    return [Key(RUNS, policy[0], run.name) for run in objects.runs_of(policy) if not run.is_terminal]
+
+
+def waiting_runs(objects: Objects) -> list[Key]:
+    """Runs that wait, for instance for a target; the oldest first."""
+    waiting = [record for name in objects.active_runs if (record := objects.runs[name]).phase == "Pending"]
+    waiting.sort(key=lambda record: (record.moment, record.name))
+    return [Key(RUNS, record.namespace, record.name) for record in waiting]
+
+
+def using_store(objects: Objects, store: Name) -> Iterator[Key]:
+    """Policies that write to a store, with their runs and hosts."""
+    for policy in objects.policies_using_store(store):
+        yield Key(POLICIES, *policy.key)
+        yield from active_runs_of(objects, policy.key)
+        yield from (Key(HOSTS, *host) for host in objects.hosts if host[1] == policy.spec.host)
+
+
+def naming_host(objects: Objects, host: str) -> Iterator[Key]:
+    """Policies that name a host, with their runs; and all stores, which may be looked at from there."""
+    for name in policies_naming(objects, host):
+        yield Key(POLICIES, *name)
+        yield from active_runs_of(objects, name)
+    yield from (Key(STORES, *store) for store in objects.stores)
+
+
+def policies_naming(objects: Objects, host: str) -> list[Name]:
+    """Policies that name a host, whether it serves them or not."""
+    return [name for name, policy in objects.policies.items() if policy.spec.host == host]
+
+
+def stores_of(record: RunRecord) -> list[Key]:
+    """The stores with a copy of what a run made: they count it."""
+    return [Key(STORES, record.namespace, store) for store in record.good_stores]
+
+
+def owner_of(job: JobState) -> list[Key]:
+    """The run or store that a Job was made for, by its owner reference: labels may be cut."""
+    kinds = {RUNS.kind: RUNS, STORES.kind: STORES}
+    return [
+        Key(kinds[owner.kind], job.meta.namespace, owner.name)
+        for owner in job.meta.owner_references
+        if owner.controller and owner.kind in kinds
+    ]
+
+
+def everything(objects: Objects) -> list[Key]:
+    """Every object about which something may be left to do."""
+    known = (
+        (HOSTS, objects.hosts),
+        (STORES, objects.stores),
+        (RESTORES, objects.restores),
+        (POLICIES, objects.policies),
+    )
+    keys = [Key(kind, *name) for kind, names in known for name in names]
+    keys += [owner for job in objects.jobs.values() for owner in owner_of(job)]
+    done = {
+        name for name, run in objects.runs.items() if run.is_terminal and run.is_labelled and run.is_owned
+    }
+    return [*keys, *(Key(RUNS, *name) for name in objects.runs if name not in done), *objects.faulty]

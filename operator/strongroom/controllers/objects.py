@@ -1,0 +1,105 @@
+"""What there is: the newest version of every object that the operator has seen, small, and what each refers to.
+
+It may be behind; whoever creates from it relies on deterministic names. Read from other threads by copies only (metrics).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from strongroom.api.errors import StrongroomError, excerpt
+from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost
+from strongroom.controllers.keys import Key
+from strongroom.domain.jobstates import JobState
+from strongroom.domain.names import job_name
+from strongroom.domain.policies import Surroundings, resolve_host
+from strongroom.domain.runrecords import RunRecord
+from strongroom.kube.client import Object
+from strongroom.kube.kinds import STORES
+
+Name = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Faulty:
+    """An object that does not parse: kept as it is, with what is wrong."""
+
+    body: Object
+    error: StrongroomError
+
+    def __str__(self) -> str:
+        """What is wrong, with the way out."""
+        return f"{excerpt(str(self.error), 700)}. {self.error.reason.hint}"
+
+
+class Objects:
+    """All objects, by namespace and name."""
+
+    def __init__(self) -> None:
+        """Nothing is known."""
+        self.policies: dict[Name, BackupPolicy] = {}
+        self.runs: dict[Name, RunRecord] = {}
+        self.active_runs: dict[Name, Object] = {}
+        """Runs that are not terminal, whole."""
+        self.stores: dict[Name, BackupStore] = {}
+        self.hosts: dict[Name, DockerHost] = {}
+        self.restores: dict[Name, Object] = {}
+        self.jobs: dict[Name, JobState] = {}
+        self.faulty: dict[Key, Faulty] = {}
+        self._runs_of: dict[Name, dict[str, RunRecord]] = {}
+
+    def put_run(self, record: RunRecord) -> None:
+        """Note a run, also under its policy."""
+        self.runs[record.namespace, record.name] = record
+        self._runs_of.setdefault((record.namespace, record.policy), {})[record.name] = record
+
+    def pop_run(self, name: Name) -> RunRecord | None:
+        """Forget a run; returns what was known of it."""
+        self.active_runs.pop(name, None)
+        record = self.runs.pop(name, None)
+        if record is not None:
+            siblings = self._runs_of[name[0], record.policy]
+            del siblings[name[1]]
+            if not siblings:
+                del self._runs_of[name[0], record.policy]
+        return record
+
+    def runs_of(self, policy: Name) -> list[RunRecord]:
+        """All runs of a policy."""
+        return list(self._runs_of.get(policy, {}).values())
+
+    def runs_in(self, namespace: str) -> list[RunRecord]:
+        """All runs of a namespace."""
+        return [record for (where, _), record in self.runs.items() if where == namespace]
+
+    def job_of(self, run: BackupRun) -> JobState | None:
+        """The Job of a run."""
+        return self.jobs.get((run.meta.namespace, job_name(run.meta.name, run.meta.uid)))
+
+    def surroundings(self, policy: BackupPolicy) -> Surroundings:
+        """What the policy refers to, as far as it is known."""
+        namespace = policy.meta.namespace
+        stores = {name: self.stores.get((namespace, name)) for name in policy.spec.stores}
+        faults = {name: self.faulty.get(Key(STORES, namespace, name)) for name in policy.spec.stores}
+        return Surroundings(
+            stores={name: store for name, store in stores.items() if store is not None},
+            invalid_stores={name: str(fault) for name, fault in faults.items() if fault is not None},
+            host=self.host_of(policy),
+        )
+
+    def host_of(self, policy: BackupPolicy) -> DockerHost | None:
+        """The DockerHost that a policy's Jobs go to."""
+        if policy.spec.host is None:
+            return None
+        return resolve_host(policy.spec.host, policy.meta.namespace, self.hosts.values())
+
+    def policies_using_store(self, store: Name) -> Iterator[BackupPolicy]:
+        """Policies of the store's namespace that write to it."""
+        for (namespace, _), policy in self.policies.items():
+            if namespace == store[0] and store[1] in policy.spec.stores:
+                yield policy
+
+    def policies_on_host(self, host: DockerHost) -> Iterator[BackupPolicy]:
+        """Policies of any namespace whose Jobs go to the host."""
+        for policy in self.policies.values():
+            if policy.spec.host == host.meta.name and self.host_of(policy) is host:
+                yield policy
