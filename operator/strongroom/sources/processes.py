@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,9 +22,15 @@ class Child:
     """
 
     def __init__(
-        self, argv: Sequence[str | Path], environment: Mapping[str, str], *, stdin: bool = False
+        self,
+        argv: Sequence[str | Path],
+        environment: Mapping[str, str],
+        *,
+        stdin: bool = False,
+        hear: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Start it. The environment is all it gets: nothing is inherited."""
+        """Start it. The environment is all it gets: nothing is inherited. `hear` gets all of its stderr, in a thread."""
+        self._hear = hear
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
@@ -81,6 +87,8 @@ class Child:
             while chunk := os.read(self._process.stderr.fileno(), 4096):
                 self._errors += chunk
                 del self._errors[:-STDERR_BYTES]
+                if self._hear is not None:
+                    self._hear(chunk)
 
     def _widen_pipes(self) -> None:
         """Bigger pipes mean fewer switches between processes; a system may refuse, which only costs speed."""

@@ -5,16 +5,24 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from strongroom.api.result import ArtifactKind, TableRows, VerificationLevel
+from strongroom.sources.notes import Notes
 
 Chunk = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a check found in a whole stream. `tables` holds exact rows, and is None where they were not counted."""
+    """What a check found in a whole stream. `tables` holds exact rows, and is None where they were not counted.
+
+    Of a tar stream: its members, their unpacked length, files that changed while they were read, and what was left out.
+    """
 
     table_count: int | None = None
     tables: list[TableRows] | None = None
+    member_count: int | None = None
+    member_bytes: int | None = None
+    changed: Notes = field(default_factory=Notes)
+    skipped: Notes = field(default_factory=Notes)
 
     @property
     def row_count(self) -> int | None:
@@ -29,8 +37,8 @@ class Origin:
     source: str
     kind: ArtifactKind
     database: str | None
-    server_version: str
-    client_version: str
+    server_version: str | None = None
+    client_version: str | None = None
     owner: str | None = None
     extensions: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
@@ -85,8 +93,8 @@ class Reading(Protocol):
         """Name of its file, without the codec's suffix; unique in its policy."""
 
     @property
-    def estimated_bytes(self) -> int:
-        """Rough length of its stream, for progress."""
+    def estimated_bytes(self) -> int | None:
+        """Rough length of its stream, for progress; None where nothing is known."""
 
     def start(self) -> PlainStream:
         """Begin to read."""

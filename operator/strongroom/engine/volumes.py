@@ -1,0 +1,61 @@
+"""Named volumes, and what of a container lies on one."""
+
+import os
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import docker.errors
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.connecting import Engine
+from strongroom.engine.containers import Container
+from strongroom.engine.failures import engine_failures
+from strongroom.engine.inspection import inspect_container
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A named volume. `mountpoint`: the folder of the host that holds its files."""
+
+    name: str
+    mountpoint: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HostPath:
+    """A container's path on a mount: `root` is the mount's folder (or file) on the host, `rest` the way below it."""
+
+    root: str
+    rest: str
+    volume: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The whole path on the host."""
+        return os.path.join(self.root, self.rest) if self.rest else self.root  # noqa: PTH118 - any bytes may be in it
+
+
+def find_volume(engine: Engine, name: str, what: str) -> Volume:
+    """The volume of that name; SourceMissing, with `what` (object and field) in the text, if there is none."""
+    with engine_failures(engine):
+        try:
+            found = engine.api.inspect_volume(name)
+        except docker.errors.NotFound as error:
+            words = f"{what}: there is no volume {name} on this host"
+            raise StrongroomError(Reason.SourceMissing, words) from error
+    return Volume(name, str(found["Mountpoint"]), found.get("Labels") or {})
+
+
+def resolve_mount(engine: Engine, container: Container, path: str) -> HostPath | None:
+    """Where a path inside the container is on the host; None if it lies in the container's own layer.
+
+    The path is taken as it is written: a symbolic link on the way is not followed.
+    """
+    wanted = posixpath.normpath(path)
+    mount = inspect_container(engine, container).mount_of(wanted)
+    if mount is None:
+        return None
+    rest = posixpath.relpath(wanted, mount.destination)
+    return HostPath(mount.source, "" if rest == "." else rest, mount.volume)

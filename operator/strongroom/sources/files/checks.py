@@ -1,0 +1,101 @@
+"""Whether a tar stream holds exactly what the walk has found, while it is read and whenever it is read back."""
+
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.filesources import OnChange
+from strongroom.sources.files.messages import Messages
+from strongroom.sources.files.tarscan import Tally, TarScan
+from strongroom.sources.files.walking import Walk
+from strongroom.sources.notes import Notes
+from strongroom.sources.reading import Contents
+
+_HASH_MODULUS = 1 << 64
+_NAMED = 5
+
+
+@dataclass
+class Ledger:
+    """What one reading is to hold and what tar has said of it, complete when its stream is finished; and what it held."""
+
+    walk: Walk
+    messages: Messages = field(default_factory=Messages)
+    held: Tally | None = None
+
+    @property
+    def changed(self) -> Notes:
+        """Files that changed or vanished."""
+        return self.walk.vanished.joined(self.messages.changed)
+
+    @property
+    def skipped(self) -> Notes:
+        """Sockets and devices."""
+        return self.walk.skipped.joined(self.messages.skipped)
+
+    def compare(self, found: Tally) -> None:
+        """VerificationFailed unless the stream held what it is to hold; the first one is what later ones must equal."""
+        if self.held is None:
+            members = self.walk.members - self.messages.absent
+            names = self.walk.names - self.messages.absent_names
+            self._compare(found, Tally(members, found.size_bytes, names))
+            self.held = found
+        self._compare(found, self.held)
+
+    def _compare(self, found: Tally, expected: Tally) -> None:
+        same_names = (found.names - expected.names) % _HASH_MODULUS == 0
+        if (found.members, found.size_bytes) != (expected.members, expected.size_bytes) or not same_names:
+            raise StrongroomError(
+                Reason.VerificationFailed,
+                f"source {self.walk.source}: the archive holds {found.members} members with {found.size_bytes} bytes "
+                f"instead of {expected.members} with {expected.size_bytes}, or others",
+            )
+
+
+class FilesCheck:
+    """See Check."""
+
+    def __init__(self, ledger: Ledger, on_change: OnChange) -> None:
+        """Begin; the ledger is looked at when the stream has ended."""
+        self._ledger = ledger
+        self._on_change = on_change
+        self._scan = TarScan()
+        self.write = self._scan.write
+
+    def finish(self) -> Contents:
+        """See Check; FilesChanged when files changed and the policy does not want such a backup."""
+        tally = self._scan.finish()
+        self._ledger.compare(tally)
+        changed = self._ledger.changed
+        if changed.count and self._on_change == "Fail":
+            raise files_changed(self._ledger.walk.source, changed)
+        return Contents(
+            member_count=tally.members,
+            member_bytes=tally.size_bytes,
+            changed=changed,
+            skipped=self._ledger.skipped,
+        )
+
+    def __enter__(self) -> Self:
+        """See Check."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See Check."""
+
+
+def files_changed(source: str, changed: Notes) -> StrongroomError:
+    """FilesChanged with the first names."""
+    return StrongroomError(
+        Reason.FilesChanged, f"source {source}: {describe_changes(changed.count, changed.first)}"
+    )
+
+
+def describe_changes(count: int, first: list[str]) -> str:
+    """How many, and the first few of them (onChange is the field that decides about them)."""
+    named = "; ".join(first[:_NAMED])
+    more = f"; and {count - _NAMED} more" if count > _NAMED else ""
+    return f"{count} files changed or vanished while they were read (onChange): {named}{more}"

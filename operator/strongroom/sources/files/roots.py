@@ -1,0 +1,66 @@
+"""Which folder or file of this machine a source means, and the tar trees made of it."""
+
+import os
+import posixpath
+import stat
+from dataclasses import dataclass
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.sources.files.walking import Tree
+
+
+@dataclass(frozen=True)
+class Root:
+    """What is archived. `folder` is the one that tar starts in; the trees' given names are relative to it."""
+
+    folder: bytes
+    trees: tuple[Tree, ...]
+
+
+def build_root(place: str, what: str) -> Root:
+    """The archive of one folder, as `tar -C FOLDER .` makes it, or of one file, `./name`. Links on the way are resolved.
+
+    SourceMissing when it does not exist, ReadFailed when it cannot be looked at.
+    """
+    path = os.fsencode(resolve_place(place, what))
+    if os.path.isdir(path):  # noqa: PTH112 - names are bytes here
+        return Root(path, (Tree(path, b".", b"."),))
+    folder, name = os.path.split(path)
+    return Root(folder, (Tree(path, b"./" + name, b"./" + name),))
+
+
+def build_named_root(places: dict[str, str], what: str) -> Root:
+    """The archive of several paths of the host, by path the place where each is seen; stored as paths without a slash."""
+    trees = []
+    for path, place in places.items():
+        real = os.fsencode(resolve_place(place, what))
+        trees.append(Tree(real, real.lstrip(b"/"), os.fsencode(path).lstrip(b"/")))
+    return Root(b"/", tuple(trees))
+
+
+def resolve_place(place: str, what: str) -> str:
+    """The place without symbolic links. SourceMissing or ReadFailed, with `what` (object and field) in the text."""
+    try:
+        return os.path.realpath(place, strict=True)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StrongroomError(Reason.SourceMissing, f"{what}: {place} does not exist") from error
+    except OSError as error:
+        raise StrongroomError(Reason.ReadFailed, f"{what}: {place}: {error.strerror}") from error
+
+
+def descend(root: str, rest: str, what: str) -> str:
+    """The way below a mount, of which no step is a symbolic link: one inside a container means nothing on the host.
+
+    SourceMissing or InvalidSpec otherwise.
+    """
+    place = root
+    for step in filter(None, rest.split("/")):
+        place = posixpath.join(place, step)
+        try:
+            mode = os.lstat(place).st_mode
+        except OSError as error:
+            raise StrongroomError(Reason.SourceMissing, f"{what}: {place}: {error.strerror}") from error
+        if stat.S_ISLNK(mode):
+            words = f"{what}: {place} is a symbolic link: name what it leads to"
+            raise StrongroomError(Reason.InvalidSpec, words)
+    return place
