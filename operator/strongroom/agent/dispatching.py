@@ -62,7 +62,12 @@ class Dispatcher:
 
     async def resume(self) -> None:
         """Continue what an earlier agent of this state folder left; needs no API."""
-        for folder in await asyncio.to_thread(self._state.jobs):
+        folders = await asyncio.to_thread(self._state.jobs)
+        for folder in folders:
+            # Before anything runs: a service that one Job has stopped is no other's to stop.
+            if (services := await asyncio.to_thread(folder.hold)) is not None:
+                self._means.undoing.holds.keep(folder.uid, services)
+        for folder in folders:
             try:
                 plan = await asyncio.to_thread(folder.plan)
             except ValueError as error:

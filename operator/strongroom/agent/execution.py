@@ -18,6 +18,8 @@ from strongroom.agent.reporting import Reporter
 from strongroom.agent.retries import Conclude, Follow, Start, conclude_late, next_step
 from strongroom.agent.secretfiles import fetch_secrets
 from strongroom.agent.settings import Timing
+from strongroom.agent.undoing import Undoing, Until
+from strongroom.agent.verdicts import judge_undone
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import WorkResult
 from strongroom.api.workorder import WorkOrder
@@ -35,6 +37,7 @@ class Means:
     client: KubeClient
     worker_command: tuple[str, ...]
     timing: Timing
+    undoing: Undoing
 
 
 class Execution:
@@ -72,13 +75,14 @@ class Execution:
         if outcome is None:
             outcome = await self._decide()
         self.decided = True
-        timing = self._means.timing
-        await deliver(
-            self._means.client,
-            self.plan,
-            outcome,
-            longest_pause=timing.longest_api_pause_seconds,
-        )
+        # Neither waits for the other: the API may be away for days, and so may the Engine.
+        undoing = asyncio.create_task(self._means.undoing.undo(self._folder, Until()))
+        try:
+            longest_pause = self._means.timing.longest_api_pause_seconds
+            await deliver(self._means.client, self.plan, outcome, longest_pause=longest_pause)
+            await undoing
+        finally:
+            undoing.cancel()
         await asyncio.to_thread(self._folder.remove)
         log.info(
             "%s is over (%s): %s %s", self, outcome.job_reason, outcome.result.reason, outcome.result.message
@@ -123,13 +127,41 @@ class Execution:
             )
             match step:
                 case Conclude(outcome):
-                    return outcome
+                    return await self._settle(outcome)
                 case Follow(attempt):
                     await self._attempts.follow(attempt, reporter, self._cancelled)
                 case Start(number, at):
-                    ended = await self._pause(at, attempts) or await self._start(number, attempts)
+                    ended = (
+                        await self._undo(attempts)
+                        or await self._pause(at, attempts)
+                        or await self._take_turn(attempts)
+                        or await self._start(number, attempts)
+                    )
                     if ended is not None:
-                        return ended
+                        return await self._settle(ended)
+
+    async def _settle(self, outcome: Outcome) -> Outcome:
+        """Undo the hooks of what has ended; for a while, and then the outcome says what is still to be undone."""
+        undone = await self._means.undoing.undo(self._folder, Until(seconds=self._means.timing.undo_seconds))
+        return outcome.model_copy(update={"result": judge_undone(outcome.result, undone)})
+
+    async def _undo(self, attempts: list[Attempt]) -> Outcome | None:
+        """Nothing is begun before the last attempt's hooks are undone; an outcome if it comes too late for another."""
+        undone = await self._means.undoing.undo(self._folder, self._until())
+        return None if undone.complete else self._too_late(attempts)
+
+    async def _take_turn(self, attempts: list[Attempt]) -> Outcome | None:
+        """Wait while another Job may stop the services that this one may; an outcome if it comes too late."""
+        taken = await self._means.undoing.take_turn(self._folder, self._until())
+        return None if taken else self._too_late(attempts)
+
+    def _until(self) -> Until:
+        return Until(self._cancelled, self.plan.seconds_left(clock.now()))
+
+    def _too_late(self, attempts: list[Attempt]) -> Outcome:
+        if self._cancelled.is_set():
+            return self._cancellation(len(attempts))
+        return conclude_late(self.plan, attempts, clock.now())
 
     async def _pause(self, until: datetime, attempts: list[Attempt]) -> Outcome | None:
         """Wait for the moment of the next attempt; an outcome only if the Job is cancelled before."""

@@ -2,7 +2,8 @@
 
     agent.lock    held for the agent's life
     identity      name under which this folder's agent claims
-    jobs/<uid>/   plan.json order.json outcome.json secrets/ scratch/ attempts/<n>/{attempt,result}.json progress.jsonl stderr.log
+    jobs/<uid>/   plan.json order.json outcome.json hold.json secrets/ scratch/ journal/
+                  attempts/<n>/{attempt,result}.json progress.jsonl stderr.log
 
 A Job's folder is complete once plan.json is there, and removed after the API has its result. All methods block.
 """
@@ -19,9 +20,10 @@ from typing import TypeVar
 
 from strongroom.agent.durable import PRIVATE_FILE, make_folder, write_durably
 from strongroom.agent.jobs import UID
-from strongroom.agent.records import Attempt, Outcome, Plan
+from strongroom.agent.records import Attempt, Hold, Outcome, Plan
 from strongroom.agent.secretfiles import remove_secrets
 from strongroom.api.fields import Fields
+from strongroom.api.workorder import WorkOrder
 
 Content = TypeVar("Content", bound=Fields)
 
@@ -51,8 +53,11 @@ class JobFolder:
         self.secrets = secrets_path
         self.order = path / "order.json"
         self.scratch = path / "scratch"
+        self.journal = path / "journal"
+        """What workers have done to services and not undone yet; their own to write."""
         self._plan = path / "plan.json"
         self._outcome = path / "outcome.json"
+        self._hold = path / "hold.json"
         self._attempts = path / "attempts"
 
     @property
@@ -62,7 +67,7 @@ class JobFolder:
 
     def create(self, plan: Plan, order_text: str | None, outcome: Outcome | None = None) -> None:
         """Make the folder, with the order to carry out or with the outcome of one that will not be. The plan comes last."""
-        for folder in (self._attempts, self.scratch):
+        for folder in (self._attempts, self.scratch, self.journal):
             make_folder(folder)
         if order_text is not None:
             write_durably(self.order, order_text.encode())
@@ -73,6 +78,23 @@ class JobFolder:
     def plan(self) -> Plan | None:
         """The plan, or None: the folder is not complete, and nothing was started from it."""
         return _load(self._plan, Plan)
+
+    def read_order(self) -> WorkOrder:
+        """The order. Raises ValueError when it is not one."""
+        return WorkOrder.model_validate_json(self.order.read_bytes())
+
+    def hold(self) -> frozenset[str] | None:
+        """Services that no other Job may stop until this one's hooks are undone, if any."""
+        found = _load(self._hold, Hold)
+        return None if found is None else frozenset(found.services)
+
+    def save_hold(self, services: frozenset[str]) -> None:
+        """Write them, before a worker is started that may stop them."""
+        _save(self._hold, Hold(services=sorted(services)))
+
+    def remove_hold(self) -> None:
+        """Nothing of them is stopped by this Job any more."""
+        self._hold.unlink(missing_ok=True)
 
     def attempt_folder(self, number: int) -> AttemptFolder:
         """Where the files of attempt `number` are."""

@@ -52,6 +52,12 @@ class Attempt(Fields):
     )
 
 
+class Hold(Fields):
+    """Services that one Job alone may stop or pause at present."""
+
+    services: list[str] = Field(description="project/service, or a container's name; * for all.")
+
+
 class Outcome(Fields):
     """The end of a Job: decided once, then delivered however long that takes."""
 

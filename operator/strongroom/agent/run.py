@@ -10,6 +10,7 @@ from strongroom.agent.execution import Means
 from strongroom.agent.folders import StateFolder, StateTaken
 from strongroom.agent.registration import Registration
 from strongroom.agent.settings import AgentSettings
+from strongroom.agent.undoing import Undoing
 from strongroom.kube.connection import NoCluster, connect
 
 DRAIN_LOOK_SECONDS = 0.5
@@ -41,7 +42,7 @@ async def _serve(settings: AgentSettings, state: StateFolder) -> None:
     identity = settings.identity or state.identity()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connect(settings.kubeconfig, component="strongroom-agent"))
-        means = Means(client, settings.worker_command, settings.timing)
+        means = Means(client, settings.worker_command, settings.timing, Undoing(settings))
         dispatcher = Dispatcher(
             settings, identity, means, state, lambda: 0 if stop.is_set() else registration.slots()
         )

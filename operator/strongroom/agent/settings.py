@@ -40,6 +40,8 @@ class Timing:
     retry_seconds: float = 10
     longest_retry_seconds: float = 360
     """The first and the longest pause between attempts, doubling between them, as the Job controller does."""
+    undo_seconds: float = 60
+    """How long a result waits for hooks to be undone. It is delivered then, and undoing goes on."""
     longest_api_pause_seconds: float = 30
     """Between two tries to deliver a result to an API server that is down."""
 

@@ -5,7 +5,6 @@ Nothing here runs while a worker of the Job may live.
 
 import asyncio
 import logging
-from dataclasses import dataclass
 
 from strongroom.agent.asks import ContainerAsk, list_asks
 from strongroom.agent.folders import JobFolder
@@ -13,23 +12,16 @@ from strongroom.agent.holding import Holds, find_services
 from strongroom.agent.hostview import look_at_host
 from strongroom.agent.permissions import build_permissions
 from strongroom.agent.settings import AgentSettings
+from strongroom.agent.verdicts import Undone
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
+from strongroom.engine.ending import build_marker
 from strongroom.engine.journal import Journal
 from strongroom.engine.undoing import Debts, hooks_of, undo_all
 from strongroom.kube.following import pause_seconds
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Undone:
-    """What came of one try: whether nothing is left to undo, and what went wrong, in words."""
-
-    complete: bool
-    trouble: str = ""
-    reason: Reason | None = None
 
 
 class Until:
@@ -88,14 +80,13 @@ class Undoing:
 
     async def undo(self, folder: JobFolder, until: Until) -> Undone:
         """Try until nothing is left to undo, with growing pauses; then others have their turn. The last try's outcome."""
-        failures, trouble = 0, Undone(complete=True)
+        failures = 0
         while True:
             last = await asyncio.to_thread(self._try, folder)
-            trouble = last if last.trouble else trouble
             if last.complete:
                 await asyncio.to_thread(folder.remove_hold)
                 await self.holds.release(folder.uid)
-                return Undone(complete=True, trouble=trouble.trouble, reason=trouble.reason)
+                return last
             failures += 1
             pause = min(self._settings.timing.longest_api_pause_seconds, pause_seconds(failures))
             if not await until.pause(pause):
@@ -130,4 +121,4 @@ class Undoing:
                     raise
                 log.error("Job %s: commands of its hooks are not run: %s", order.run_uid, error.message)  # noqa: TRY400  the text says it all
                 hooks = {}
-        return Debts(hooks, f"strongroom-{order.run_uid}")
+        return Debts(hooks, build_marker(order.run_uid))

@@ -1,5 +1,6 @@
 """What an ended attempt came to, from how it ended and what it left: pure."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -14,6 +15,30 @@ class End(Enum):
     Exited = "it ended by itself"
     Deadline = "the Job's time is up"
     Cancelled = "nobody wants the Job any more"
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What came of undoing a Job's hooks: whether nothing is left to undo, and what went wrong, in words."""
+
+    complete: bool
+    trouble: str = ""
+    reason: Reason | None = None
+
+
+def judge_undone(result: WorkResult, undone: Undone) -> WorkResult:
+    """The result, which says so if something is still stopped. What is in the stores is in the stores, all the same."""
+    if not undone.trouble:
+        return result
+    words = undone.trouble if undone.complete else f"still to be undone on the host: {undone.trouble}"
+    if result.outcome != "Failed" or undone.reason is not Reason.HookFailed:
+        return result.model_copy(update={"message": _joined(words, result.message)})
+    message = _joined(words, f"before that, {result.reason}: {result.message}")
+    return result.model_copy(update={"reason": Reason.HookFailed.name, "message": message})
+
+
+def _joined(*texts: str) -> str:
+    return "; ".join(text for text in texts if text)[:1024]
 
 
 def judge(

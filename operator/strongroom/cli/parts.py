@@ -182,7 +182,15 @@ def agent(  # noqa: PLR0917 (one parameter an option)
 @click.option("--secrets", type=_FOLDER, required=True, help="Folder with <Secret>/<key> files.")
 @click.option("--result", type=_FILE, required=True, help="Where the result is written, as the last act.")
 @click.option("--scratch", type=_FOLDER, required=True, help="Folder for temporary files; a few KiB.")
-def worker(order: Path, secrets: Path, result: Path, scratch: Path) -> None:
+@click.option(
+    "--journal",
+    type=_FOLDER,
+    help="Folder on a disk for what hooks have to undo. Whoever starts the worker undoes what it leaves there.",
+)
+@click.option("--engine", help="The host's Docker Engine. Default: $DOCKER_HOST, else the system's socket.")
+def worker(  # noqa: PLR0917 (one parameter an option)
+    order: Path, secrets: Path, result: Path, scratch: Path, journal: Path | None, engine: str | None
+) -> None:
     """Carry out one work order. Agents and clusters start this; it holds no API credentials.
 
     \b
@@ -192,4 +200,7 @@ def worker(order: Path, secrets: Path, result: Path, scratch: Path) -> None:
     configure_logging("worker")
     from strongroom.worker.run import WorkerPaths, run_worker
 
-    sys.exit(run_worker(WorkerPaths(order=order, secrets=secrets, result=result, scratch=scratch)))
+    paths = WorkerPaths(
+        order=order, secrets=secrets, result=result, scratch=scratch, journal=journal, engine_url=engine
+    )
+    sys.exit(run_worker(paths))

@@ -2,7 +2,7 @@
 
 import functools
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 
@@ -26,7 +26,8 @@ from strongroom.worker.adopting import adopt_point
 from strongroom.worker.attempt import Attempt
 from strongroom.worker.catalogue import Catalogue, read_catalogue
 from strongroom.worker.copying import Copies
-from strongroom.worker.making import Recipe, make_artifact, prove_artifact, refuse_implausible
+from strongroom.worker.hooking import hooked
+from strongroom.worker.making import Made, Recipe, make_artifact, prove_artifact, refuse_implausible
 from strongroom.worker.pruning import blocked_outcome, prune_store
 from strongroom.worker.storechecks import open_stores, report_stores
 from strongroom.worker.task import Done, Task
@@ -97,7 +98,8 @@ def _make_point(
     task.progress.expected_bytes = _expected_bytes(readings, catalogues)
     attempt = Attempt(recipe.prefix, copies)
     try:
-        files = [_make_file(task, reading, recipe, attempt) for reading in readings]
+        made = _read_all(task, backup, readings, recipe, attempt)
+        files = [_prove(task, each, recipe, attempt) for each in made]
         task.ending.put_off()  # whatever is asked from here on, a run that is committed has succeeded
         task.progress.enter("Commit")
         attempt.commit(_manifest(task, backup, files).model_dump_json(by_alias=True, indent=1).encode())
@@ -132,10 +134,26 @@ def _plan(task: Task, backup: BackupOrder) -> list[Reading]:
     return readings
 
 
-def _make_file(task: Task, reading: Reading, recipe: Recipe, attempt: Attempt) -> ManifestFile:
-    origin = reading.origin
-    task.progress.enter("Dump", origin.source, origin.database)
-    made = make_artifact(reading, recipe, attempt.copies, task.progress, attempt.own)
+def _read_all(
+    task: Task, backup: BackupOrder, readings: Sequence[Reading], recipe: Recipe, attempt: Attempt
+) -> list[Made]:
+    """Read every source inside its hooks. Nothing is proved meanwhile: services wait for the reading alone."""
+    made: list[Made] = []
+    with hooked(task, backup.hooks):
+        for source in backup.sources:
+            own = [reading for reading in readings if reading.origin.source == source.name]
+            with hooked(task, source.hooks, source.name):
+                made += [_make(task, reading, recipe, attempt) for reading in own]
+    return made
+
+
+def _make(task: Task, reading: Reading, recipe: Recipe, attempt: Attempt) -> Made:
+    task.progress.enter("Dump", reading.origin.source, reading.origin.database)
+    return make_artifact(reading, recipe, attempt.copies, task.progress, attempt.own)
+
+
+def _prove(task: Task, made: Made, recipe: Recipe, attempt: Attempt) -> ManifestFile:
+    origin = made.reading.origin
     task.progress.enter("ReadBack", origin.source, origin.database)
     return prove_artifact(made, recipe, attempt.copies)
 

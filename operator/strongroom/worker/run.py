@@ -1,5 +1,6 @@
 """The worker: one order in, progress lines out, one result out. Every failure becomes a result here."""
 
+import functools
 import json
 import logging
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import WorkResult
 from strongroom.api.workorder import WorkOrder
+from strongroom.engine.connecting import connect_engine
 from strongroom.sources.postgres.clients import FOLDERS
 from strongroom.worker.backup import run_backup
 from strongroom.worker.ending import EndedError, Ending
@@ -34,6 +36,8 @@ class WorkerPaths:
     result: Path
     scratch: Path
     client_folders: Sequence[str] = FOLDERS
+    journal: Path | None = None
+    engine_url: str | None = None
 
 
 def run_worker(paths: WorkerPaths) -> int:
@@ -76,6 +80,8 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
             client_folders=paths.client_folders,
             started_at=started,
             ending=ending,
+            engine=functools.cache(functools.partial(connect_engine, paths.engine_url)),
+            journal=paths.journal,
         )
         try:
             ending.interrupt_after(order.deadline_seconds)

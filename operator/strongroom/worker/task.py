@@ -1,12 +1,13 @@
 """What the parts of one piece of work share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from strongroom.api.result import Artifact, Copy, RetentionOutcome, StoreReport
 from strongroom.api.workorder import WorkOrder
+from strongroom.engine.connecting import Engine, connect_engine
 from strongroom.worker.ending import Ending
 from strongroom.worker.progress import ProgressLines
 from strongroom.worker.secretfiles import SecretFiles
@@ -23,6 +24,10 @@ class Task:
     client_folders: Sequence[str]
     started_at: datetime
     ending: Ending
+    engine: Callable[[], Engine] = connect_engine
+    """The host's Docker Engine, connected when it is first asked for. Raises EngineUnreachable, EngineUnsupported."""
+    journal: Path | None = None
+    """Folder for what hooks have to undo; without one there can be no hooks."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,139 @@
+"""What a journal holds is undone: services run again that ran before, and commands that are owed are run.
+
+Idempotent: cut short at any point, the next call goes on. A command may therefore run twice.
+"""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.hooks import HookCommand, Hooks
+from strongroom.api.workorder import BackupOrder
+from strongroom.engine.commands import run_hook
+from strongroom.engine.connecting import Engine
+from strongroom.engine.dependencies import POLL_SECONDS, await_dependencies, await_healthy, needed_services
+from strongroom.engine.journal import CommandReference, Entry, Journal, Taken
+from strongroom.engine.services import STOPPED, Look, look_at, start_container, unpause_container
+
+RUNNING = frozenset({"running", "restarting"})
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Debts:
+    """What an order says about the commands that its journal owes. `marker` names the run on every program started."""
+
+    hooks: Mapping[str | None, Hooks]
+    marker: str
+
+    def command(self, reference: CommandReference) -> tuple[HookCommand, str] | None:
+        """The command and its place, or None when the order has none there."""
+        hooks = self.hooks.get(reference.source)
+        commands = [] if hooks is None else hooks.after if reference.phase == "after" else hooks.on_failure
+        if reference.index >= len(commands):
+            return None
+        return commands[reference.index], describe_place(reference)
+
+
+def describe_place(reference: CommandReference) -> str:
+    """The command's field in the policy."""
+    source = f"source {reference.source}: " if reference.source else ""
+    field = "after" if reference.phase == "after" else "onFailure"
+    return f"{source}hooks.{field}[{reference.index}]"
+
+
+def hooks_of(order: BackupOrder) -> dict[str | None, Hooks]:
+    """The order's hooks under None, and each source's under its name."""
+    every: dict[str | None, Hooks | None] = {source.name: source.hooks for source in order.sources}
+    every[None] = order.hooks
+    return {name: hooks for name, hooks in every.items() if hooks is not None}
+
+
+def undo_all(engine: Engine, journal: Journal, debts: Debts, *, first: int = 1) -> None:
+    """Undo every entry from number `first` on, the newest first, and remove each when it is done; blocks.
+
+    Raises EngineUnreachable at once; what is left stays in the journal. Raises HookFailed at the end for a service that does
+    not start (its entry stays) and for a command that failed (it has been run, and is not owed any more).
+    """
+    failures: list[StrongroomError] = []
+    started: Look | None = None
+    for entry in journal.entries():
+        if entry.number < first:
+            break
+        try:
+            started = _undo(engine, entry, debts, started) or started
+        except StrongroomError as error:
+            if error.reason is Reason.EngineUnreachable:
+                raise
+            failures.append(error)
+            if entry.taken is not None:
+                continue
+        journal.remove(entry)
+    if failures:
+        raise StrongroomError(Reason.HookFailed, "; ".join(error.message for error in failures))
+
+
+def _undo(engine: Engine, entry: Entry, debts: Debts, started: Look | None) -> Look | None:
+    """Undo one entry; the container if it was started. `started` is the one started before."""
+    if entry.taken is not None:
+        return _put_back(engine, entry.taken, entry.recorded_at, started)
+    found = None if entry.command is None else debts.command(entry.command)
+    if found is not None:
+        run_hook(engine, *found, marker=debts.marker)
+    return None
+
+
+def _put_back(engine: Engine, taken: Taken, asked_at: datetime, started: Look | None) -> Look | None:
+    """Make it run, if it ran before; the container if it had to be started."""
+    if taken.state != "running":
+        return None
+    found = _settled(engine, taken, asked_at)
+    try:
+        if found is None:
+            log.warning("container %s is gone (removed or made anew): nothing to put back", taken.name)
+        elif found.state == "paused" and taken.action == "Pause":
+            unpause_container(engine, found.id, taken.name)
+        elif found.state in STOPPED:
+            _await_what_it_needs(engine, found, started)
+            start_container(engine, found.id, taken.name)
+            return found
+    except StrongroomError as error:
+        if error.reason is Reason.HookFailed and _is_put_back(look_at(engine, taken.container)):
+            return None
+        raise
+    return None
+
+
+def _is_put_back(found: Look | None) -> bool:
+    """Whether someone else has done it, or removed the container, while we tried."""
+    return found is None or found.state in RUNNING
+
+
+def _await_what_it_needs(engine: Engine, container: Look, started: Look | None) -> None:
+    """What compose knows of, or else the one started before: the given order stands for the dependency then."""
+    if needed_services(container.labels):
+        await_dependencies(engine, container.labels)
+    elif started is not None:
+        await_healthy(engine, started.id, started.name)
+
+
+def _settled(engine: Engine, taken: Taken, asked_at: datetime) -> Look | None:
+    """The container once the Engine can no longer be at what was asked of it.
+
+    Whoever asked may have been killed meanwhile, and the Engine stops the container all the same, after we have looked.
+    """
+    seconds = taken.settle_seconds - (datetime.now(UTC) - asked_at).total_seconds()
+    end = time.monotonic() + min(taken.settle_seconds, seconds)
+    found = look_at(engine, taken.container)
+    while not taken.done and _is_as_before(found, taken) and time.monotonic() < end:
+        time.sleep(POLL_SECONDS)
+        found = look_at(engine, taken.container)
+    return found
+
+
+def _is_as_before(found: Look | None, taken: Taken) -> bool:
+    return found is not None and found.state == taken.state and found.started_at == taken.started_at
