@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from strongroom.cli.agentoptions import agent_options, agent_settings
+from strongroom.cli.joinoptions import join_options
 from strongroom.cli.logs import configure_logging
 
 
@@ -31,7 +32,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     default=0,
     help="Port to listen on; 0 keeps the last one, or takes a free one.",
 )
-def apiserver(state: Path, bind: str, port: int) -> None:
+@click.option(
+    "--advertise",
+    "names",
+    multiple=True,
+    help="Further host name or address that clients reach the API by, for its certificate; may be repeated.",
+)
+def apiserver(state: Path, bind: str, port: int, names: tuple[str, ...]) -> None:
     """Serve the embedded Kubernetes API (no pods, no scheduler: the API alone).
 
     \b
@@ -43,7 +50,7 @@ def apiserver(state: Path, bind: str, port: int) -> None:
     from strongroom.apiserver.serve import run_apiserver
     from strongroom.apiserver.settings import Settings
 
-    run_apiserver(Settings(state_dir=state, host=bind, port=port, crds=tuple(build_crds())))
+    run_apiserver(Settings(state_dir=state, host=bind, port=port, names=names, crds=tuple(build_crds())))
 
 
 @click.command
@@ -144,6 +151,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     is_flag=True,
     help="On SIGTERM wait for running Jobs, instead of leaving them to the next agent.",
 )
+@join_options
 def agent(  # noqa: PLR0917 (one parameter an option)
     kubeconfig: Path | None,
     host_name: str,
@@ -156,8 +164,12 @@ def agent(  # noqa: PLR0917 (one parameter an option)
 ) -> None:
     """Run the Jobs that are addressed to this host. Makes outgoing connections only.
 
+    A further host joins once, with the command that `strongroom token` prints; it keeps its credential in --state.
+
     \b
-    Example:
+    Examples:
+      strongroom agent --join https://vault.example:16443 --token-file token --host-name web-2 --state /var/lib/strongroom/agent
+      strongroom agent --host-name web-2 --state /var/lib/strongroom/agent
       strongroom agent --kubeconfig agent.kubeconfig --host-name web-1 --state /var/lib/strongroom/agent
     """
     configure_logging("agent")
@@ -188,7 +200,7 @@ def agent(  # noqa: PLR0917 (one parameter an option)
     help="Folder on a disk for what hooks have to undo. Whoever starts the worker undoes what it leaves there.",
 )
 @click.option("--engine", help="The host's Docker Engine. Default: $DOCKER_HOST, else the system's socket.")
-def worker(  # noqa: PLR0917 (one parameter an option)
+def worker(
     order: Path, secrets: Path, result: Path, scratch: Path, journal: Path | None, engine: str | None
 ) -> None:
     """Carry out one work order. Agents and clusters start this; it holds no API credentials.
