@@ -8,4 +8,6 @@ that these tests did not start: the machine's own Engine is never spoken to.
     slot.py      the names, folders and addresses of one Engine
     daemons.py   containerd and dockerd started with settings that leave the machine as it was
     removal.py   everything of one slot ended and removed
+    compose.py   the sample stack as a project of its own
+    fixtures.py  engine, second_engine, fresh_engine, compose_stack
 """

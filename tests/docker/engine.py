@@ -136,9 +136,22 @@ class Engine:
         state = ""
         while state != "healthy":
             if time.monotonic() > deadline or state in {"exited", "dead", "none"}:
-                raise EngineError(f"{container} is {state}: {self.docker('logs', '--tail=20', container)}")
+                raise EngineError(f"{container} is {state}: {self.logs(container)}")
             time.sleep(0.1)
             state = self.docker("inspect", "--format", _HEALTH, container)
+
+    def logs(self, container: str) -> str:
+        """The last lines of both its outputs."""
+        command = ["docker", "logs", "--tail=40", container]
+        done = subprocess.run(
+            command,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            check=True,
+        )
+        return done.stdout.decode(errors="replace")
 
     def remove_containers(self) -> None:
         """All containers, volumes and networks that tests made; images stay."""

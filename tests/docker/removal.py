@@ -13,6 +13,8 @@ from tests.docker.daemons import forward_rule
 from tests.docker.slot import Slot
 
 _CGROUPS = Path("/sys/fs/cgroup")
+# Only these are ended for naming a slot's folder: an editor or a pager may name it too.
+_PROGRAMS = {"dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "runc"}
 
 
 def remove(slot: Slot) -> None:
@@ -45,9 +47,6 @@ def _pids_naming(text: str) -> list[int]:
         if pid != os.getpid() and text in _command_line(pid) and _program(pid) in _PROGRAMS:
             found.append(pid)
     return found
-
-
-_PROGRAMS = {"dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "runc"}
 
 
 def _program(pid: int) -> str:
@@ -94,10 +93,16 @@ def _lives(pid: int) -> bool:
 
 
 def _unmount(slot: Slot) -> None:
-    places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    ours = [place for place in places if place.startswith((f"{slot.run}/", f"{slot.data}/"))]
-    for place in reversed(ours):
+    """Raises where something stays mounted: to remove the folders then could remove files of the machine behind a bind."""
+    for place in reversed(_mounts(slot)):
         subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
+    if left := _mounts(slot):
+        raise RuntimeError(f"still mounted: {left}")
+
+
+def _mounts(slot: Slot) -> list[str]:
+    places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [place for place in places if place.startswith((f"{slot.run}/", f"{slot.data}/"))]
 
 
 def _remove_network(slot: Slot) -> None:

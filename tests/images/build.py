@@ -1,10 +1,12 @@
-"""All test images in one data root, made once for each state of the recipes: `python -m tests.images.build` prints its folder.
+"""All test images in one data root, made once for each state of the recipes.
 
+`python -m tests.images.build` makes them now, and prints how long each took.
 The whole root is kept rather than archives of images: a new Engine takes its layers by hard links in a moment.
 """
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import time
@@ -13,7 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.docker.engine import Engine, running_engine
+from tests.docker.engine import Engine, missing, running_engine
 from tests.docker.slot import CACHE
 
 RECIPES = Path(__file__).resolve().parent
@@ -21,6 +23,7 @@ BASE = "strongroom-test/base:bookworm"
 POSTGRES = "strongroom-test/postgres:15"
 POSTGRES_BUSYBOX = "strongroom-test/postgres:15-busybox"
 WEB = "strongroom-test/web:1"
+_KEPT_SECONDS = 24 * 3600
 # Name to folder, in the order in which they build on each other.
 _BUILT = {POSTGRES: "postgres", POSTGRES_BUSYBOX: "postgres-busybox", WEB: "web"}
 
@@ -32,12 +35,12 @@ def images() -> Path:
     with _locked(CACHE / "images.lock"):
         if not kept.exists():
             _build(kept)
+        os.utime(kept)
     return kept
 
 
 def _build(kept: Path) -> None:
-    for older in CACHE.glob("images-*"):
-        shutil.rmtree(older)
+    _forget_unused()
     with running_engine() as engine:
         _timed(BASE, partial(_import_base, engine))
         for name, folder in _BUILT.items():
@@ -45,6 +48,13 @@ def _build(kept: Path) -> None:
             _timed(name, partial(engine.docker, "build", "--quiet", *recipe))
         engine.stop()
         _keep_layers(engine.data_root, kept)
+
+
+def _forget_unused() -> None:
+    """Of earlier recipes. A day's grace, for other test runs may still start Engines from them."""
+    for older in CACHE.glob("images-*"):
+        if time.time() - older.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(older)
 
 
 def _import_base(engine: Engine) -> None:
@@ -72,7 +82,10 @@ def _keep_layers(data_root: Path, kept: Path) -> None:
 def _recipes_hash() -> str:
     """Of every recipe and of the Engine, whose data root is not for another version to read."""
     digest = hashlib.sha256(subprocess.run(["dockerd", "--version"], check=True, capture_output=True).stdout)
-    for path in sorted(path for path in RECIPES.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+    digest.update(repr(_BUILT).encode())
+    for path in sorted(
+        path for path in RECIPES.glob("*/*") if path.is_file() and "__pycache__" not in path.parts
+    ):
         digest.update(f"{path.relative_to(RECIPES)}\n".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
@@ -92,4 +105,4 @@ def _timed(name: str, run: Callable[[], object]) -> None:
 
 
 if __name__ == "__main__":
-    print(images())
+    print(missing() or images())
