@@ -5,9 +5,11 @@ import logging
 import signal
 from contextlib import AsyncExitStack
 
+from strongroom.agent.credentials import CredentialKeeper
 from strongroom.agent.dispatching import Dispatcher
 from strongroom.agent.execution import Means
 from strongroom.agent.folders import StateFolder, StateTaken
+from strongroom.agent.joining import credential_path
 from strongroom.agent.registration import Registration
 from strongroom.agent.settings import AgentSettings
 from strongroom.agent.undoing import Undoing
@@ -56,6 +58,8 @@ async def _serve(settings: AgentSettings, state: StateFolder) -> None:
         log.info("agent %s starts for DockerHost %s/%s", identity, settings.namespace, settings.host_name)
         await dispatcher.resume()
         parts = [asyncio.create_task(registration.run()), asyncio.create_task(dispatcher.run())]
+        if (own := credential_path(settings.state_dir)) == settings.kubeconfig:
+            parts.append(asyncio.create_task(CredentialKeeper(client, own).run()))
         try:
             await _until(stop, parts)
             if settings.drain:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from strongroom.apiserver.auth.accounts import AccountTokens
-from strongroom.apiserver.auth.authority import Certificates
+from strongroom.apiserver.auth.authority import Certificates, write_private
 from strongroom.apiserver.auth.gate import TokenGate
 from strongroom.apiserver.auth.jwts import ensure_signing_key
-from strongroom.apiserver.auth.kubeconfigs import read_token, write_kubeconfig
 from strongroom.apiserver.auth.tokens import Identity, Tokens
 from strongroom.apiserver.builtins import crds, namespaces, served, serviceaccounts
 from strongroom.apiserver.builtins.grants import Grants
@@ -21,6 +20,7 @@ from strongroom.apiserver.handlers.edits import edit_object, ensure_object
 from strongroom.apiserver.listening import PKI
 from strongroom.apiserver.settings import Settings
 from strongroom.apiserver.storage.store import Store
+from strongroom.kube.kubeconfigs import Credential, build_kubeconfig, read_credential
 
 DATABASE = "apiserver.db"
 TOKENS = "tokens.json"
@@ -98,8 +98,9 @@ def ensure_kubeconfigs(
     ca = certificates.ca.read_bytes()
     for identity in identities:
         path = settings.state_dir / f"{identity.role}.kubeconfig"
-        token = read_token(path)
+        found = read_credential(path)
+        token = found.token if found else ""
         if not token or tokens.find(token) != identity:
             token = tokens.issue(identity)
-        write_kubeconfig(path, server=server, ca=ca, user=identity.name, token=token)
+        write_private(path, build_kubeconfig(Credential(server, ca, identity.name, token)))
     return kubeconfigs_in(settings.state_dir)

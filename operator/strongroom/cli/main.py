@@ -11,6 +11,7 @@ _COMMANDS: dict[str, str] = {
     "status": "strongroom.cli.status:status",
     "backup": "strongroom.cli.backup:backup",
     "artifacts": "strongroom.cli.artifacts:artifacts",
+    "token": "strongroom.cli.token:token",
     "doctor": "strongroom.cli.doctor:doctor",
     "crds": "strongroom.cli.crds:crds",
     "apiserver": "strongroom.cli.parts:apiserver",

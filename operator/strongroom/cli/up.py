@@ -32,6 +32,7 @@ class UpSettings:
 
     state_dir: Path
     bind: str
+    names: tuple[str, ...]
     port: int
     metrics_port: int
     host_name: str
@@ -66,6 +67,12 @@ class UpSettings:
     help="Folder of everything that Strongroom keeps on this host, backups excepted.",
 )
 @click.option("--bind", default="127.0.0.1", show_default=True, help="Address that the API listens on.")
+@click.option(
+    "--advertise",
+    "names",
+    multiple=True,
+    help="Further host name or address that clients reach the API by, for its certificate; may be repeated.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -166,7 +173,8 @@ def _parts(settings: UpSettings) -> list[Part]:
     return [
         Part(
             "apiserver",
-            (*strongroom, "apiserver", "--state", str(folder), "--bind", settings.bind, "--port", str(settings.port)),
+            (*strongroom, "apiserver", "--state", str(folder), "--bind", settings.bind, "--port", str(settings.port),
+             *(word for name in settings.names for word in ("--advertise", name))),
             at_once,
             lambda: _apiserver_is_healthy(settings),
         ),

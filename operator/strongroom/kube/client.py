@@ -1,5 +1,6 @@
 """The client: plain dicts in, plain dicts out, our errors, a timeout on every call, and no retry of its own."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
@@ -39,12 +40,19 @@ class KubeClient:
         """`component` is the name that Events and the user agent carry."""
         self._api = api
         self.component = component
+        self.unauthorized = asyncio.Event()
+        """Set while the server does not know our login any more (401)."""
 
     @property
     def configuration(self) -> Configuration:
         """Where the server is and who we are, as the client library holds it."""
         configuration: Configuration = self._api.configuration
         return configuration
+
+    def use_token(self, token: str) -> None:
+        """Log in with this bearer token from the next request on."""
+        self.configuration.api_key["BearerToken"] = f"Bearer {token}"
+        self.unauthorized.clear()
 
     async def get(self, kind: ApiKind, namespace: str | None, name: str) -> Object | None:
         """The object, or None when there is none of that name."""
@@ -75,6 +83,12 @@ class KubeClient:
     async def create(self, kind: ApiKind, namespace: str | None, body: Object) -> Object:
         """Create; raises AlreadyExists."""
         return await self._call(_Request("POST", kind.path(namespace), body=_typed(kind, body)))
+
+    async def create_at(
+        self, kind: ApiKind, namespace: str | None, name: str, subresource: str, body: Object
+    ) -> Object:
+        """Create at a subresource of an object: a question about it, answered by what comes back."""
+        return await self._call(_Request("POST", kind.path(namespace, name, subresource), body=body))
 
     async def ensure(self, kind: ApiKind, namespace: str | None, body: Object) -> Object:
         """Create, or get the one that exists. Raises Conflict if that one has another controller than `body`.
@@ -172,7 +186,10 @@ class KubeClient:
             )
             wrapped = await self._api.call_api(request.method, url, headers, body, _request_timeout=limits)
             response: aiohttp.ClientResponse = wrapped.response
+            if response.status == 401:
+                self.unauthorized.set()
             if response.status < 300:
+                self.unauthorized.clear()
                 return response
             async with response:
                 raise error_from_body(response.status, await response.content.read(65536))

@@ -13,6 +13,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from strongroom import __version__
 from strongroom.kube.client import KubeClient
+from strongroom.kube.kubeconfigs import Credential, build_document
 
 CONNECTIONS = 32
 """Sockets per client: a watch holds one for its whole life."""
@@ -66,6 +67,19 @@ async def connect(kubeconfig: Path | None, *, component: str = "strongroom") -> 
     finally:
         if refresh is not None:
             refresh.cancel()
+        await api.close()
+
+
+@asynccontextmanager
+async def connect_as(credential: Credential, *, component: str = "strongroom") -> AsyncIterator[KubeClient]:
+    """A client for a credential that is in no file. Nothing is sent yet."""
+    configuration = Configuration(connection_pool_maxsize=CONNECTIONS)
+    await config.load_kube_config_from_dict(build_document(credential), client_configuration=configuration)
+    api = ApiClient(configuration)
+    api.user_agent = f"{component}/{__version__}"
+    try:
+        yield KubeClient(api, component=component)
+    finally:
         await api.close()
 
 
