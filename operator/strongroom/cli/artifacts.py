@@ -11,13 +11,19 @@ from rich.table import Table
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupRun, parse_run, parse_store
-from strongroom.api.result import Artifact
+from strongroom.api.result import Artifact, ArtifactKind
 from strongroom.cli.cluster import ask, cluster_options
 from strongroom.cli.quantities import ago, human_bytes
 from strongroom.kube.client import KubeClient
 from strongroom.kube.kinds import RUNS, STORES
 
 _OPENERS = {".zst": "zstd -dc", ".gz": "gzip -dc"}
+_READERS: dict[ArtifactKind, str] = {
+    "database": "pg_restore --list",
+    "globals": "less",
+    "files": "tar --list --verbose",
+    "config": "tar --list --verbose",
+}
 
 
 @click.group
@@ -119,6 +125,12 @@ def _describe(artifact: Artifact) -> None:
         click.echo(
             f"    {artifact.table_count} tables, {artifact.row_count} rows, server {artifact.server_version}, pg_dump {artifact.client_version}"
         )
+    if artifact.member_count is not None:
+        click.echo(f"    {artifact.member_count} members, {human_bytes(artifact.member_bytes)} of files")
+    if artifact.changed_count or artifact.skipped_count:
+        click.echo(
+            f"    {artifact.changed_count} changed while they were read, {artifact.skipped_count} sockets and devices left out; the manifest names them"
+        )
     click.echo(
         f"    verified {proof.level} at {format_time(proof.time)}, read back: {'yes' if proof.read_back else 'no'}"
         if proof
@@ -129,4 +141,4 @@ def _describe(artifact: Artifact) -> None:
 def _opening(path: Path, artifact: Artifact) -> str:
     """The shell line that reads a file with stock tools."""
     read = f"{_OPENERS.get(path.suffix, 'cat')} {shlex.quote(str(path))}"
-    return f"{read} | less" if artifact.kind == "globals" else f"{read} | pg_restore --list"
+    return f"{read} | {_READERS[artifact.kind]}"
