@@ -13,7 +13,7 @@ from strongroom.controllers.keys import Key
 from strongroom.controllers.observed import Observed
 from strongroom.domain.jobs import build_store_check_job
 from strongroom.domain.jobstates import parse_job
-from strongroom.kube.kinds import JOBS, RUNS, STORES
+from strongroom.kube.kinds import HOSTS, JOBS, POLICIES, RUNS, STORES
 
 END = objects.at("2026-11-22T02:01:05Z")
 ENDED = objects.COMPLETE | {"lastTransitionTime": format_time(END)}
@@ -108,3 +108,70 @@ def test_a_job_with_a_deadline_beyond_the_calendar_is_taken_in_like_any_other():
     body = objects.job_body(objects.run())
     body["spec"]["activeDeadlineSeconds"] = 2**62
     assert parse_job(body).deadline <= timedelta(days=30)
+
+
+HOST = Key(HOSTS, "default", "local")
+ORDERS = Key(POLICIES, "default", "orders")
+INSIDE = {"sources": [objects.container_source()]}
+
+
+def policy_body(name: str = "orders", **spec: Any) -> dict[str, Any]:
+    of = objects.policy(name, **spec)
+    return {"metadata": objects.meta(name), "spec": of.spec.to_api()}
+
+
+def host_body(**status: Any) -> dict[str, Any]:
+    return {
+        "metadata": objects.meta("local"),
+        "spec": {},
+        "status": objects.host(status=status).status.to_api(),
+    }
+
+
+def test_a_policy_that_comes_changes_or_goes_concerns_the_host_that_it_names_or_named(observed):
+    put(observed, HOSTS, host_body())
+    assert HOST in put(observed, POLICIES, policy_body())
+    assert HOST not in put(observed, POLICIES, policy_body())
+    assert HOST in put(observed, POLICIES, policy_body(host="other"))
+    assert HOST not in put(observed, POLICIES, policy_body(host="other", suspend=True))
+    put(observed, POLICIES, policy_body())
+    gone = objects.meta("orders") | {"resourceVersion": str(next(versions))}
+    assert HOST in observed.apply(POLICIES, "DELETED", {"metadata": gone})
+
+
+def test_a_store_that_comes_concerns_the_host_whose_policies_write_to_it():
+    world = Observed()
+    put(world, HOSTS, host_body())
+    put(world, POLICIES, policy_body())
+    assert HOST in put(world, STORES, store_body())
+
+
+def test_a_heartbeat_concerns_nobody_else_but_news_of_the_engine_or_its_databases_does(observed):
+    engine = {"engine": {"version": "24.0.7"}}
+    put(observed, POLICIES, policy_body())
+    put(observed, HOSTS, host_body(**engine))
+    assert put(observed, HOSTS, host_body(**engine, runningJobs=1)) == [HOST]
+    assert put(observed, HOSTS, host_body(**engine, uncovered=["shop-db-1"])) == [HOST]
+    assert ORDERS in put(observed, HOSTS, host_body(engine={"problem": "connection refused"}))
+    assert ORDERS in put(observed, HOSTS, host_body(**engine, databases=[objects.database()]))
+
+
+def test_policies_share_a_target_once_their_host_tells_that_two_names_are_one_container(observed):
+    put(observed, HOSTS, host_body())
+    put(observed, POLICIES, policy_body(**INSIDE))
+    named = [objects.container_source(container={"name": "shop-db-1"})]
+    put(observed, POLICIES, policy_body("twin", sources=named))
+    assert observed.turns.sharing(("default", "orders")) == []
+    touched = put(observed, HOSTS, host_body(databases=[objects.database()]))
+    assert ORDERS in touched
+    assert observed.turns.sharing(("default", "orders")) == ["twin"]
+
+
+def test_a_job_under_way_keeps_its_containers_for_itself_by_what_was_ordered(observed):
+    put(observed, HOSTS, host_body(databases=[objects.database()]))
+    body = objects.job_body(objects.run(), of_policy=objects.policy(**INSIDE))
+    put(observed, JOBS, body)
+    twin = objects.policy("twin", sources=[objects.container_source(container={"name": "shop-db-1"})])
+    targets = observed.turns.targets_of(twin)
+    assert observed.turns.working_on(targets, ("default", "another")) == "r1"
+    assert observed.turns.working_on(targets, ("default", body["metadata"]["name"])) is None

@@ -120,9 +120,10 @@ def job_body(
     result: dict[str, Any] | str | None = None,
     created: datetime = CREATED,
     conditions: list[dict] | None = None,
+    of_policy: BackupPolicy | None = None,
     **status: Any,
 ) -> dict[str, Any]:
-    body = build_job(of, policy(), [store()], host(), [], "image")
+    body = build_job(of, of_policy or policy(), [store()], host(), [], "image")
     body["metadata"] |= {"uid": "uid-job", "creationTimestamp": created.isoformat(), "resourceVersion": "1"}
     if result is not None:
         text = result if isinstance(result, str) else json.dumps(result)
