@@ -108,12 +108,12 @@ report="status $?"
 
 _TRAILER = r"""
 if [ -n "$watcher" ]; then
-  kill "$watcher" 2>/dev/null
+  kill -KILL "$watcher" 2>/dev/null
   wait "$watcher" 2>/dev/null
 fi
 printf '\n%s %s end\n' "$nonce" "$(echo $report)" >&2
 """
-"""The last line of stderr, so that stdout is the program's alone."""
+"""The last line of stderr, so that stdout is the program's alone. A watcher that has only just begun would miss a TERM."""
 
 MEASURED = _SCAN + _BEGIN + _WATCH + _MEASURED + _TRAILER
 FED = _SCAN + _BEGIN + _FEED + _MEASURED + _TRAILER
