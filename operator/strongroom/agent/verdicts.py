@@ -47,13 +47,13 @@ def judge(
     """The attempt's result: the worker's, or ours in its place.
 
     `left` is the worker's result, or in words what is wrong with it; `how` says more about the process's end.
-    A whole result of success stands whatever came after it: the worker writes it as its last act.
+    A whole result of a recovery point that is committed stands whatever came after it: the worker writes it as its last act.
     """
 
     def failure(reason: Reason, message: str) -> WorkResult:
         return build_failure(plan.run_uid, reason, message, started_at=attempt.started_at, now=now)
 
-    if isinstance(left, WorkResult) and left.outcome == "Succeeded":
+    if isinstance(left, WorkResult) and _is_committed(left):
         return left
     if end is End.Deadline:
         return failure(
@@ -67,6 +67,12 @@ def judge(
         # Not by us: the machine goes down, or someone sent a signal. The order itself still stands.
         return failure(Reason.WorkerLost, "the worker was stopped by a signal from outside")
     return left
+
+
+def _is_committed(result: WorkResult) -> bool:
+    """Whether there is nothing left to try: success, or files that changed while they were read."""
+    changed = result.outcome == "Partial" and result.reason == Reason.FilesChanged.name
+    return changed or result.outcome == "Succeeded"
 
 
 def describe_end(exit_code: int | None, words: str) -> str:

@@ -79,7 +79,9 @@ class Reason(Enum):
     )
     DatabaseNotFound = ErrorKind(83, False, "Correct the database's name in the policy's source.")
     ClientMissing = ErrorKind(
-        84, False, "Install the PostgreSQL client of the server's major version on the host."
+        84,
+        False,
+        "Install what the message names on the host: the PostgreSQL client of the server's major version, or GNU tar.",
     )
     ClientTooOld = ErrorKind(
         85, False, "Install the PostgreSQL client of the server's major version on the host."
@@ -131,6 +133,11 @@ class Reason(Enum):
         114, False, "The run could not start in time; raise startingDeadline if that is too strict."
     )
     HookFailed = ErrorKind(115, True, "Read the message: it names the command or service, and what it said.")
+    ImageMissing = ErrorKind(
+        116,
+        True,
+        "Build the worker's image on the host (make image) or load it, or start its agent with --isolation process.",
+    )
     InternalError = ErrorKind(
         120, True, "This is a fault of Strongroom: please report it with the worker's log."
     )

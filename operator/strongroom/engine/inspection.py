@@ -1,10 +1,11 @@
 """One container in all its detail: its mounts, its rights on the host, its environment's names, and what its main process is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
+from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.labels import COMPOSE_FILES_LABEL, COMPOSE_FOLDER_LABEL
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
@@ -25,6 +26,7 @@ _HOST_PLACES = (
     "/var",
     "/var/run",
 )
+_MOST_KNOWN = 1000
 _SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
 
 
@@ -37,6 +39,7 @@ class Mount:
     destination: str
     volume: str | None = None
     """Name of the volume; None: a bind of the host's own files."""
+    is_read_only: bool = False
 
     def host_path(self, path: str) -> str:
         """Where a path inside the container that lies on this mount is on the host."""
@@ -61,12 +64,16 @@ class Inspected:
         return self.container.labels.get(COMPOSE_FOLDER_LABEL)
 
     @property
-    def project_files(self) -> list[str]:
-        """The compose files that it was made from, and the `.env` beside them; absolute where the folder is known."""
-        folder = PurePosixPath(self.folder or "")
+    def compose_files(self) -> list[str]:
+        """The compose files that it was made from; absolute where the project's folder is known."""
         named = [name for name in self.container.labels.get(COMPOSE_FILES_LABEL, "").split(",") if name]
         # docker-compose 1.29 notes them as they were named on its command line.
-        return [str(folder / name) for name in [*named, ".env"]] if named or self.folder else []
+        return [str(PurePosixPath(self.folder or "") / name) for name in named]
+
+    @property
+    def project_files(self) -> list[str]:
+        """The compose files, and the `.env` of the project's folder."""
+        return [*self.compose_files, *([str(PurePosixPath(self.folder) / ".env")] if self.folder else [])]
 
     def mount_of(self, path: str) -> Mount | None:
         """The mount that a path inside the container lies on; None: its own layer."""
@@ -82,6 +89,30 @@ def inspect_container(engine: Engine, container: Container) -> Inspected:
     return parse_inspected(container, found)
 
 
+class InspectedCache:
+    """Containers that were looked into already: what is read of them here does not change while they exist."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._known: dict[str, Inspected] = {}
+
+    def inspect(self, engine: Engine, container: Container) -> Inspected | None:
+        """The details of a container that was just listed; None when it is gone meanwhile. Raises EngineUnreachable."""
+        known = self._known.get(container.id)
+        if known is not None:
+            return replace(known, container=container)
+        try:
+            found = inspect_container(engine, container)
+        except StrongroomError as error:
+            if error.reason is Reason.ContainerNotFound:
+                return None
+            raise
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[container.id] = found
+        return found
+
+
 def parse_inspected(container: Container, found: Mapping[str, Any]) -> Inspected:
     """Read the Engine's answer."""
     config = found.get("Config") or {}
@@ -90,6 +121,7 @@ def parse_inspected(container: Container, found: Mapping[str, Any]) -> Inspected
             source=str(each.get("Source") or ""),
             destination=str(each.get("Destination") or "/"),
             volume=str(each["Name"]) if each.get("Type") == "volume" else None,
+            is_read_only=each.get("RW") is False,
         )
         for each in found.get("Mounts") or []
         if each.get("Type") in {"bind", "volume"}

@@ -6,6 +6,7 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME, ManifestFile
 from strongroom.pipeline.digests import Fingerprint
 from strongroom.pipeline.reading import pump
+from strongroom.sources.files.checks import CountCheck
 from strongroom.stores.store import Store
 from strongroom.worker.catalogue import Catalogue, CommittedPoint
 from strongroom.worker.copying import Copies
@@ -36,7 +37,7 @@ def adopt_point(copies: Copies, catalogues: Mapping[str, Catalogue], run_uid: st
 
 
 def _prove(store: Store, point: CommittedPoint) -> None:
-    if not point.verified:
+    if not point.proved:
         raise StrongroomError(
             Reason.ArtifactCorrupt, f"{point.prefix} is committed, and files of it are missing"
         )
@@ -52,6 +53,7 @@ def _prove_file(store: Store, point: CommittedPoint, file: ManifestFile) -> None
         point.manifest.compression.codec,
         stored=Fingerprint(artifact.stored_bytes, artifact.stored_sha256),
         plain=Fingerprint(artifact.plain_bytes, artifact.plain_sha256),
+        check=CountCheck(artifact) if artifact.kind in {"files", "config"} else None,
     )
 
 

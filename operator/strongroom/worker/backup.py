@@ -1,7 +1,6 @@
 """A backup: stores first, then sources, artifacts, proofs, the manifest, and only then retention."""
 
 import functools
-import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -17,23 +16,22 @@ from strongroom.api.manifest import (
 )
 from strongroom.api.result import LISTED_TABLES, MOST_ARTIFACTS, RetentionOutcome, StoreReport
 from strongroom.api.workorder import BackupOrder
-from strongroom.pipeline.digests import Fingerprint
 from strongroom.sources.postgres.clients import find_clients
 from strongroom.sources.postgres.readings import plan_readings
-from strongroom.sources.reading import Contents, Origin, Reading
+from strongroom.sources.reading import Reading
 from strongroom.stores.store import Store
 from strongroom.worker.adopting import adopt_point
 from strongroom.worker.attempt import Attempt
 from strongroom.worker.catalogue import Catalogue, read_catalogue
 from strongroom.worker.copying import Copies
 from strongroom.worker.hooking import hooked
-from strongroom.worker.making import Made, Recipe, make_artifact, prove_artifact, refuse_implausible
+from strongroom.worker.making import Made, Recipe, make_artifact, prove_artifact
+from strongroom.worker.partiality import decide_outcome, partial_failure
+from strongroom.worker.plausibility import expected_bytes, refuse_implausible
 from strongroom.worker.pruning import blocked_outcome, prune_store
 from strongroom.worker.storechecks import open_stores, report_stores
 from strongroom.worker.task import Done, Task
-
-_RECENT = 10
-"""Earlier recovery points whose median length is the usual one."""
+from strongroom.worker.trees import plan_tree
 
 
 def run_backup(task: Task, backup: BackupOrder) -> tuple[Done, StrongroomError | None]:
@@ -68,15 +66,16 @@ def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, Str
     catalogues = copies.each(lambda _, store: read_catalogue(store, task.order.namespace, backup.policy))
     adopted = adopt_point(copies, catalogues, task.order.run_uid)
     if adopted is not None:
-        prefix, files = adopted.prefix, adopted.manifest.files
+        prefix, manifest = adopted.prefix, adopted.manifest
         task.ending.put_off()
     else:
-        prefix, files = _make_point(task, backup, copies, catalogues)
-    failure = next(iter(copies.failures.values()), None)
-    retention = _prune(task, backup, copies)
+        prefix, manifest = _make_point(task, backup, copies, catalogues)
+    partial = partial_failure(manifest)
+    failure = next(iter(copies.failures.values()), partial)
+    retention = _prune(task, backup, copies, is_partial=partial is not None)
     done = Done(
         recovery_point=prefix,
-        artifacts=[file.artifact for file in files],
+        artifacts=[file.artifact for file in manifest.files],
         copies=copies.report(f"{prefix}/{MANIFEST_NAME}", task.secrets.hide),
         retention=retention,
         stores=_report(task, backup, copies),
@@ -86,26 +85,27 @@ def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, Str
 
 def _make_point(
     task: Task, backup: BackupOrder, copies: Copies, catalogues: Mapping[str, Catalogue]
-) -> tuple[str, list[ManifestFile]]:
+) -> tuple[str, Manifest]:
     readings = _plan(task, backup)
     recipe = Recipe(
         prefix=_free_prefix(task, backup, catalogues),
         compression=backup.compression,
         level=backup.verification,
         listed_tables=max(1, LISTED_TABLES // len(readings)),
-        refuse=functools.partial(_refuse, backup, catalogues),
+        refuse=functools.partial(refuse_implausible, backup, catalogues),
     )
-    task.progress.expected_bytes = _expected_bytes(readings, catalogues)
+    task.progress.expected_bytes = expected_bytes(readings, catalogues)
     attempt = Attempt(recipe.prefix, copies)
     try:
         made = _read_all(task, backup, readings, recipe, attempt)
         files = [_prove(task, each, recipe, attempt) for each in made]
         task.ending.put_off()  # whatever is asked from here on, a run that is committed has succeeded
         task.progress.enter("Commit")
-        attempt.commit(_manifest(task, backup, files).model_dump_json(by_alias=True, indent=1).encode())
+        manifest = _manifest(task, backup, files)
+        attempt.commit(manifest.model_dump_json(by_alias=True, indent=1).encode())
     finally:
         attempt.undo()
-    return recipe.prefix, files
+    return recipe.prefix, manifest
 
 
 def _plan(task: Task, backup: BackupOrder) -> list[Reading]:
@@ -115,9 +115,8 @@ def _plan(task: Task, backup: BackupOrder) -> list[Reading]:
     for source in backup.sources:
         task.progress.enter("Connect", source.name)
         if source.postgres is None:
-            raise StrongroomError(
-                Reason.Unsupported, f"source {source.name}: this version reads postgres only"
-            )
+            readings += plan_tree(task, source)
+            continue
         readings += plan_readings(
             source.name,
             source.postgres,
@@ -168,46 +167,6 @@ def _free_prefix(task: Task, backup: BackupOrder, catalogues: Mapping[str, Catal
         attempt += 1
 
 
-def _refuse(
-    backup: BackupOrder,
-    catalogues: Mapping[str, Catalogue],
-    origin: Origin,
-    plain: Fingerprint,
-    contents: Contents,
-) -> None:
-    if origin.kind != "database":
-        return
-    source = next(source for source in backup.sources if source.name == origin.source)
-    refuse_implausible(
-        origin,
-        plain,
-        contents,
-        allow_empty=source.postgres is not None and source.postgres.allow_empty,
-        usual_bytes=_usual_bytes(origin, catalogues),
-        percent=backup.min_size_percent,
-    )
-
-
-def _usual_bytes(origin: Origin, catalogues: Mapping[str, Catalogue]) -> int | None:
-    """Median plain length of the latest verified dumps of the same database, in the store that knows most of them."""
-    richest = max(catalogues.values(), key=lambda catalogue: len(catalogue.points))
-    latest = sorted((p for p in richest.points if p.verified), key=lambda point: point.manifest.slot)[
-        -_RECENT:
-    ]
-    lengths = [
-        file.artifact.plain_bytes
-        for point in latest
-        for file in point.manifest.files
-        if (file.artifact.source, file.artifact.kind, file.artifact.database)
-        == (origin.source, origin.kind, origin.database)
-    ]
-    return int(statistics.median(lengths)) if lengths else None
-
-
-def _expected_bytes(readings: list[Reading], catalogues: Mapping[str, Catalogue]) -> int:
-    return sum(_usual_bytes(reading.origin, catalogues) or reading.estimated_bytes for reading in readings)
-
-
 def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile]) -> Manifest:
     return Manifest(
         strongroom_version=__version__,
@@ -220,15 +179,20 @@ def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile]) -> Man
         slot=backup.slot,
         started_at=task.started_at,
         finished_at=datetime.now(UTC),
+        outcome=decide_outcome(backup.sources, files),
         compression=backup.compression,
         files=files,
     )
 
 
-def _prune(task: Task, backup: BackupOrder, copies: Copies) -> list[RetentionOutcome]:
+def _prune(task: Task, backup: BackupOrder, copies: Copies, *, is_partial: bool) -> list[RetentionOutcome]:
     task.progress.enter("Prune")
-    if copies.failures:
-        why = "the backup did not reach every store"
+    if copies.failures or is_partial:
+        why = (
+            "the backup did not reach every store"
+            if copies.failures
+            else "files changed while they were read"
+        )
         return [blocked_outcome(name, backup.retention, why) for name in copies.stores]
     return [
         prune_store(name, store, task.order, backup, task.ending.check)

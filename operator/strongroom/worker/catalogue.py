@@ -26,10 +26,15 @@ class CommittedPoint:
         """Whether it counts."""
         return self.complete and self.manifest.verified
 
+    @property
+    def proved(self) -> bool:
+        """Whether all of it was written and read back, also where it does not count."""
+        return self.complete and self.manifest.proved
+
     def for_retention(self) -> RecoveryPoint:
         """As the decision sees it."""
         manifest = self.manifest
-        partial = self.complete and manifest.proved and manifest.outcome == "Partial"
+        partial = self.proved and manifest.outcome == "Partial"
         return RecoveryPoint(self.prefix, manifest.run, manifest.slot, self.verified, partial)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from strongroom.api.backuppolicy import Compression
-from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import ManifestFile
 from strongroom.api.result import LISTED_TABLES, Artifact, ArtifactVerification, VerificationLevel
 from strongroom.pipeline.codecs import SUFFIXES, build_compressor
@@ -132,6 +131,10 @@ def _describe(made: Made, recipe: Recipe, now: datetime) -> ManifestFile:
         table_count=made.contents.table_count,
         row_count=made.contents.row_count,
         row_counts=largest[: min(recipe.listed_tables, LISTED_TABLES)],
+        member_count=made.contents.member_count,
+        member_bytes=made.contents.member_bytes,
+        changed_count=made.contents.changed.count,
+        skipped_count=made.contents.skipped.count,
         verification=ArtifactVerification(level=recipe.level, read_back=True, time=now),
     )
     return ManifestFile(
@@ -140,29 +143,7 @@ def _describe(made: Made, recipe: Recipe, now: datetime) -> ManifestFile:
         owner=origin.owner,
         extensions=origin.extensions,
         options=origin.options[:_NOTES],
+        changed=made.contents.changed.first,
+        skipped=made.contents.skipped.first,
         not_included=origin.not_included[:_NOTES],
     )
-
-
-def refuse_implausible(
-    origin: Origin,
-    plain: Fingerprint,
-    contents: Contents,
-    *,
-    allow_empty: bool,
-    usual_bytes: int | None,
-    percent: int,
-) -> None:
-    """EmptyDatabase without a table, ImplausiblySmall below that percentage of the usual length."""
-    what = f'source {origin.source}: database "{origin.database}"'
-    if contents.table_count == 0 and not allow_empty:
-        raise StrongroomError(
-            Reason.EmptyDatabase,
-            f"{what}: the dump holds no table with data (postgres.databases, postgres.allowEmpty)",
-        )
-    if usual_bytes is not None and plain.size_bytes * 100 < usual_bytes * percent:
-        raise StrongroomError(
-            Reason.ImplausiblySmall,
-            f"{what}: the dump has {plain.size_bytes} bytes, less than {percent} % of the usual {usual_bytes} "
-            "(minSizePercent)",
-        )

@@ -14,6 +14,7 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import WorkResult
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import connect_engine
+from strongroom.sources.files.places import read_places
 from strongroom.sources.postgres.clients import FOLDERS
 from strongroom.worker.backup import run_backup
 from strongroom.worker.ending import EndedError, Ending
@@ -38,6 +39,7 @@ class WorkerPaths:
     client_folders: Sequence[str] = FOLDERS
     journal: Path | None = None
     engine_url: str | None = None
+    mounts: Path | None = None
 
 
 def run_worker(paths: WorkerPaths) -> int:
@@ -81,6 +83,7 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
             started_at=started,
             ending=ending,
             engine=functools.cache(functools.partial(connect_engine, paths.engine_url)),
+            places=read_places(paths.mounts),
             journal=paths.journal,
         )
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 from strongroom.api.result import Artifact, Copy, RetentionOutcome, StoreReport
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
+from strongroom.sources.files.places import HOST, Places
 from strongroom.worker.ending import Ending
 from strongroom.worker.progress import ProgressLines
 from strongroom.worker.secretfiles import SecretFiles
@@ -26,6 +27,8 @@ class Task:
     ending: Ending
     engine: Callable[[], Engine] = connect_engine
     """The host's Docker Engine, connected when it is first asked for. Raises EngineUnreachable, EngineUnsupported."""
+    places: Places = HOST
+    """Where the host's volumes and paths are for this worker."""
     journal: Path | None = None
     """Folder for what hooks have to undo; without one there can be no hooks."""
 

@@ -99,3 +99,11 @@ def test_without_a_deadline_it_goes_on():
 def test_a_clock_set_back_does_not_lengthen_the_deadline():
     assert plan().seconds_left(T0 - timedelta(days=1)) == 3600
     assert plan().seconds_left(T0 + timedelta(seconds=100)) == 3500
+
+
+def test_a_backup_of_files_that_changed_is_not_tried_again():
+    succeeded = ended(1, None)
+    partial = succeeded.result.model_copy(update={"outcome": "Partial", "reason": "FilesChanged"})
+    last = step([succeeded.model_copy(update={"result": partial})])
+    assert isinstance(last, Conclude)
+    assert last.outcome.result == partial

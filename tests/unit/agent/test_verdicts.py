@@ -20,13 +20,15 @@ PLAN = Plan(
 )
 ATTEMPT = Attempt(number=2, started_at=NOW)
 SUCCESS = WorkResult(run_uid="r", outcome="Succeeded", reason="Succeeded", started_at=NOW, finished_at=NOW)
+CHANGED = SUCCESS.model_copy(update={"outcome": "Partial", "reason": "FilesChanged"})
 REFUSED = build_failure("r", Reason.AuthenticationFailed, "no", started_at=NOW, now=NOW)
 STOPPED = build_failure("r", Reason.Cancelled, "asked to end", started_at=NOW, now=NOW)
 
 
 @pytest.mark.parametrize("end", End)
-def test_a_whole_success_stands_however_the_process_ended(end):
-    assert judge(PLAN, ATTEMPT, end, SUCCESS, how="", now=NOW) is SUCCESS
+@pytest.mark.parametrize("result", [SUCCESS, CHANGED])
+def test_a_committed_backup_stands_however_the_process_ended(end, result):
+    assert judge(PLAN, ATTEMPT, end, result, how="", now=NOW) is result
 
 
 @pytest.mark.parametrize(

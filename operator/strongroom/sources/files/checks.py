@@ -6,6 +6,7 @@ from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.filesources import OnChange
+from strongroom.api.result import Artifact
 from strongroom.sources.files.messages import Messages
 from strongroom.sources.files.tarscan import Tally, TarScan
 from strongroom.sources.files.walking import Walk
@@ -76,6 +77,37 @@ class FilesCheck:
             changed=changed,
             skipped=self._ledger.skipped,
         )
+
+    def __enter__(self) -> Self:
+        """See Check."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """See Check."""
+
+
+class CountCheck:
+    """See Check: an archive of an earlier run, of which only its description is left."""
+
+    def __init__(self, artifact: Artifact) -> None:
+        """Begin."""
+        self._artifact = artifact
+        self._scan = TarScan()
+        self.write = self._scan.write
+
+    def finish(self) -> Contents:
+        """See Check; ArtifactCorrupt unless it holds as many members and bytes as are told of it."""
+        found = self._scan.finish()
+        told = (self._artifact.member_count, self._artifact.member_bytes)
+        if (found.members, found.size_bytes) != told:
+            raise StrongroomError(
+                Reason.ArtifactCorrupt,
+                f"{self._artifact.file} holds {found.members} members with {found.size_bytes} bytes, and its manifest "
+                f"tells of {told[0]} with {told[1]}",
+            )
+        return Contents(member_count=found.members, member_bytes=found.size_bytes)
 
     def __enter__(self) -> Self:
         """See Check."""

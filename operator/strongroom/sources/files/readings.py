@@ -55,6 +55,8 @@ class Choice:
     exclude: Sequence[str]
     on_change: OnChange
     allow_empty: bool
+    lacking: Sequence[str] = ()
+    """What is known not to be in it, beside what patterns leave out."""
 
 
 def plan_files(
@@ -123,4 +125,4 @@ def _not_taken(choice: Choice) -> list[str]:
         lacking.insert(0, f"files that match none of: {' '.join(choice.include)}")
     if os.geteuid() != 0:
         lacking.append("extended attributes that only root can read")
-    return lacking
+    return [*choice.lacking, *lacking]

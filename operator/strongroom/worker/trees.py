@@ -1,0 +1,25 @@
+"""The readings of sources that are trees of files."""
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.sources import Source
+from strongroom.sources.files.configuration import plan_config
+from strongroom.sources.files.readings import plan_files
+from strongroom.sources.reading import Reading
+from strongroom.worker.task import Task
+
+
+def plan_tree(task: Task, source: Source) -> list[Reading]:
+    """Look at a files or config source. Raises what `plan_files` and `plan_config` raise, and EncryptionRequired."""
+    if source.files is not None:
+        return plan_files(source.name, source.files, task.places, task.engine)
+    if source.config is None:
+        raise StrongroomError(
+            Reason.Unsupported, f"source {source.name}: a type that this version does not read"
+        )
+    if not source.config.allow_unencrypted:
+        # No order holds a key yet, so that whatever is stored is stored in the clear.
+        raise StrongroomError(
+            Reason.EncryptionRequired,
+            f"source {source.name}: configuration holds secrets (config.allowUnencrypted)",
+        )
+    return plan_config(source.name, source.config, task.places, task.engine)
