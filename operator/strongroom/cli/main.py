@@ -12,6 +12,7 @@ _COMMANDS: dict[str, str] = {
     "backup": "strongroom.cli.backup:backup",
     "artifacts": "strongroom.cli.artifacts:artifacts",
     "token": "strongroom.cli.token:token",
+    "discover": "strongroom.cli.discover:discover",
     "doctor": "strongroom.cli.doctor:doctor",
     "crds": "strongroom.cli.crds:crds",
     "apiserver": "strongroom.cli.parts:apiserver",

@@ -11,7 +11,19 @@ from strongroom.cli.main import main
 
 @pytest.mark.parametrize(
     "command",
-    ["up", "status", "backup", "artifacts", "doctor", "crds", "apiserver", "operator", "agent", "worker"],
+    [
+        "up",
+        "status",
+        "backup",
+        "artifacts",
+        "discover",
+        "doctor",
+        "crds",
+        "apiserver",
+        "operator",
+        "agent",
+        "worker",
+    ],
 )
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     done = CliRunner().invoke(main, [command, "--help"])
