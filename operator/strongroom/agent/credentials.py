@@ -36,7 +36,7 @@ class CredentialKeeper:
     async def run(self) -> None:
         """Renew for ever. A refused credential does not end the agent: Jobs under way go on, and the API may know it again."""
         while True:
-            pause = await self._look()
+            pause = await self.look()
             if self._client.unauthorized.is_set():
                 await asyncio.sleep(pause)
                 continue
@@ -44,7 +44,7 @@ class CredentialKeeper:
                 async with asyncio.timeout(pause):
                     await self._client.unauthorized.wait()
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
         """Do what is due; returns the seconds until the next look, unless the server refuses before."""
         credential = await asyncio.to_thread(read_credential, self._path)
         if credential is None:
@@ -67,7 +67,10 @@ class CredentialKeeper:
                 write_durably, self._path, build_kubeconfig(replace(credential, token=token))
             )
         except (ApiError, OSError) as error:
-            log.warning("this host's credential is not renewed yet: %s", error)
+            if self._client.unauthorized.is_set():
+                self._complain(credential)
+            else:
+                log.warning("this host's credential is not renewed yet: %s", error)
             return RETRY_SECONDS
         self._client.use_token(token)
         log.info("this host's credential is renewed until %s", format_time(read_claims(token).expires_at))

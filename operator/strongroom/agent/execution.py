@@ -12,6 +12,7 @@ from strongroom.agent import clock
 from strongroom.agent.attempting import Attempts
 from strongroom.agent.delivery import deliver
 from strongroom.agent.folders import JobFolder
+from strongroom.agent.isolations import Isolations
 from strongroom.agent.jobstatuses import JobReason
 from strongroom.agent.records import Attempt, Outcome, Plan, build_failure
 from strongroom.agent.reporting import Reporter
@@ -35,7 +36,7 @@ class Means:
     """What every execution of this agent works with."""
 
     client: KubeClient
-    worker_command: tuple[str, ...]
+    isolations: Isolations
     timing: Timing
     undoing: Undoing
 
@@ -51,7 +52,7 @@ class Execution:
         self._attempts = Attempts(
             plan,
             folder,
-            worker_command=means.worker_command,
+            means.isolations,
             kill_grace_seconds=means.timing.kill_grace_seconds,
         )
         self._cancelled = asyncio.Event()

@@ -3,7 +3,7 @@
     agent.lock    held for the agent's life
     identity      name under which this folder's agent claims
     jobs/<uid>/   plan.json order.json outcome.json hold.json secrets/ scratch/ journal/
-                  attempts/<n>/{attempt,result}.json progress.jsonl stderr.log
+                  attempts/<n>/{attempt,mounts,gate}.json gate.log gate/ output/{result.json,progress.jsonl,stderr.log}
 
 A Job's folder is complete once plan.json is there, and removed after the API has its result. All methods block.
 """
@@ -33,15 +33,23 @@ class StateTaken(Exception):  # noqa: N818  says what is the matter
 
 
 class AttemptFolder:
-    """The files of one worker process."""
+    """The files of one worker."""
 
     def __init__(self, path: Path) -> None:
         """Nothing is made yet."""
         self.path = path
-        self.result = path / "result.json"
-        self.progress = path / "progress.jsonl"
-        self.log = path / "stderr.log"
         self.record = path / "attempt.json"
+        self.mounts = path / "mounts.json"
+        self.output = path / "output"
+        """All that a worker in a container may write here."""
+        self.result = self.output / "result.json"
+        self.progress = self.output / "progress.jsonl"
+        self.log = self.output / "stderr.log"
+        self.gate = path / "gate"
+        """Where the gate to the Engine works, and all that the container sees of it."""
+        self.gate_socket = self.gate / "docker.sock"
+        self.gate_rules = path / "gate.json"
+        self.gate_log = path / "gate.log"
 
 
 class JobFolder:
@@ -108,7 +116,7 @@ class JobFolder:
 
     def save_attempt(self, attempt: Attempt) -> None:
         """Write an attempt's record."""
-        make_folder(self.attempt_folder(attempt.number).path)
+        make_folder(self.attempt_folder(attempt.number).output)
         _save(self.attempt_folder(attempt.number).record, attempt)
 
     def clear_scratch(self) -> None:

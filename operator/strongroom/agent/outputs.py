@@ -1,8 +1,13 @@
-"""What a worker leaves in files: its last progress, its last words, its result. Everything is bounded."""
+"""What a worker leaves in files: its last progress, its last words, its result. Everything is bounded.
+
+A worker in a container may have been turned against us: a link or a pipe in the place of a file is no file.
+"""
 
 import json
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
@@ -33,19 +38,22 @@ def last_words(path: Path, redactor: Redactor) -> str:
 def shorten(path: Path) -> None:
     """Empty an output file that has grown too large."""
     try:
-        if path.stat().st_size > LARGEST_OUTPUT:
-            os.truncate(path, 0)
-    except FileNotFoundError:
+        with _open(path, os.O_RDWR) as file:
+            if os.fstat(file.fileno()).st_size > LARGEST_OUTPUT:
+                file.truncate(0)
+    except OSError:
         return
 
 
 def read_result(path: Path, run_uid: str, redactor: Redactor) -> WorkResult | str:
     """The worker's result without secrets, or in words what is wrong with what it left."""
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             content = file.read(LARGEST_RESULT_BYTES + 1)
     except FileNotFoundError:
         return "it left no result"
+    except OSError:
+        return "its result is no file that can be read"
     if len(content) > LARGEST_RESULT_BYTES:
         return f"its result is larger than {LARGEST_RESULT_BYTES} bytes"
     try:
@@ -59,9 +67,18 @@ def read_result(path: Path, run_uid: str, redactor: Redactor) -> WorkResult | st
 
 def _tail(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - READ_BYTES))
             return file.read(READ_BYTES)
-    except FileNotFoundError:
+    except OSError:
         return b""
+
+
+def _open(path: Path, mode: int = os.O_RDONLY) -> BinaryIO:
+    """A plain file; OSError for anything else, without waiting for it."""
+    descriptor = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is not a file")
+    return os.fdopen(descriptor, "rb" if mode == os.O_RDONLY else "r+b")

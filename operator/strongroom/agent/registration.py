@@ -35,13 +35,18 @@ class Registration:
         *,
         running: Callable[[], int],
         claimable: Callable[[], None],
+        engine_facts: Callable[[], dict[str, Any]],
     ) -> None:
-        """`running` counts the Jobs for the heartbeat; `claimable` is called when the standing has become better."""
+        """`running` counts the Jobs for the heartbeat; `claimable` is called when the standing has become better.
+
+        `engine_facts` are the fields of the status that the Engine decides.
+        """
         self._client = client
         self._settings = settings
         self._identity = identity
         self._running = running
         self._claimable = claimable
+        self._engine_facts = engine_facts
         timing = settings.timing
         self._lease = LeaseLock(
             client,
@@ -140,7 +145,7 @@ class Registration:
     async def _beat(self) -> None:
         """Write the status when it has changed, and otherwise at every heartbeat."""
         now = asyncio.get_running_loop().time()
-        status = await self._look() | {"runningJobs": self._running()}
+        status = await self._look() | self._engine_facts() | {"runningJobs": self._running()}
         if status == self._told and now < self._told_at + self._settings.timing.heartbeat_seconds:
             return
         body = {"status": status | {"lastHeartbeatTime": _text(clock.now())}}
@@ -162,10 +167,9 @@ def find_facts() -> dict[str, Any]:
     status = DockerHostStatus(
         agent_version=__version__,
         operating_system=operating_system(),
-        isolation="process",
         postgres_clients=postgres_clients(),
     )
-    fields = {"agent_version", "operating_system", "isolation", "postgres_clients"}
+    fields = {"agent_version", "operating_system", "postgres_clients"}
     return status.model_dump(mode="json", by_alias=True, include=fields)
 
 

@@ -7,11 +7,14 @@ from contextlib import AsyncExitStack
 
 from strongroom.agent.credentials import CredentialKeeper
 from strongroom.agent.dispatching import Dispatcher
+from strongroom.agent.enginewatch import EngineWatch
 from strongroom.agent.execution import Means
 from strongroom.agent.folders import StateFolder, StateTaken
+from strongroom.agent.isolations import Isolations
 from strongroom.agent.joining import credential_path
 from strongroom.agent.registration import Registration
 from strongroom.agent.settings import AgentSettings
+from strongroom.agent.sweeping import sweep
 from strongroom.agent.undoing import Undoing
 from strongroom.kube.connection import NoCluster, connect
 
@@ -44,7 +47,8 @@ async def _serve(settings: AgentSettings, state: StateFolder) -> None:
     identity = settings.identity or state.identity()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(connect(settings.kubeconfig, component="strongroom-agent"))
-        means = Means(client, settings.worker_command, settings.timing, Undoing(settings))
+        means = Means(client, Isolations(settings, identity), settings.timing, Undoing(settings))
+        watch = EngineWatch(settings, lambda engine: sweep(engine, state, identity))
         dispatcher = Dispatcher(
             settings, identity, means, state, lambda: 0 if stop.is_set() else registration.slots()
         )
@@ -54,10 +58,11 @@ async def _serve(settings: AgentSettings, state: StateFolder) -> None:
             identity,
             running=lambda: dispatcher.running,
             claimable=dispatcher.wake,
+            engine_facts=lambda: watch.facts,
         )
         log.info("agent %s starts for DockerHost %s/%s", identity, settings.namespace, settings.host_name)
         await dispatcher.resume()
-        parts = [asyncio.create_task(registration.run()), asyncio.create_task(dispatcher.run())]
+        parts = [asyncio.create_task(part.run()) for part in (registration, dispatcher, watch)]
         if (own := credential_path(settings.state_dir)) == settings.kubeconfig:
             parts.append(asyncio.create_task(CredentialKeeper(client, own).run()))
         try:

@@ -1,56 +1,86 @@
-"""Starting a worker, finding it again, waiting for its end, and ending it with everything it started."""
+"""Workers as processes: started, found again, waited for, and ended with everything that they started."""
 
 import asyncio
 import contextlib
 import os
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from strongroom.agent.durable import PRIVATE_FILE
+from strongroom.agent.folders import JobFolder
 from strongroom.agent.processes import (
     ProcessIdentity,
+    find_by_argument,
     identify_child,
     is_alive,
     kill_inside,
     kill_session,
     terminate_group,
 )
+from strongroom.agent.records import Attempt
+from strongroom.agent.working import Launch, RunningWorker
 
+LAUNCH_SECONDS = 1.0
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """All that a worker inherits from the agent's environment."""
 POLL_SECONDS = 0.5
 KILLED_SECONDS = 30
 
 
-@dataclass(frozen=True)
-class Launch:
-    """How one worker is started."""
+class ProcessWorkers:
+    """Workers as processes of this machine, with the agent's own rights. Implements `working.Workers`."""
 
-    command: tuple[str, ...]
-    order: Path
-    secrets: Path
-    result: Path
-    scratch: Path
-    stdout: Path
-    stderr: Path
+    def __init__(self, command: tuple[str, ...], engine_url: str | None) -> None:
+        """`command` starts a worker when its options are put behind it."""
+        self._command = command
+        self._engine_url = engine_url
 
-    def arguments(self) -> list[str]:
-        """The command line. It holds paths only; the order's names the Job for ever."""
-        named = {
-            "--order": self.order,
-            "--secrets": self.secrets,
-            "--result": self.result,
-            "--scratch": self.scratch,
+    def start(self, launch: Launch, attempt: Attempt, save: Callable[[Attempt], None]) -> "Worker":
+        """Start one. Blocks, and runs to its end once begun."""
+        save(attempt)
+        return start_worker(
+            (*self._command, *self._arguments(launch)),
+            launch,
+            lambda identity: save(attempt.model_copy(update={"process": identity})),
+        )
+
+    async def find(self, folder: JobFolder, attempt: Attempt) -> "Worker | None":
+        """The one on record, or the one that an agent started but could not write down."""
+        identity = attempt.process or await self._find(folder)
+        return Worker(identity) if identity is not None else None
+
+    async def clear(self, folder: JobFolder, attempt: Attempt, worker: RunningWorker | None) -> None:  # noqa: ARG002  the Protocol's
+        """Nothing of it writes any more."""
+        await end_strays(worker if isinstance(worker, Worker) else None, folder.scratch)
+
+    async def _find(self, folder: JobFolder) -> ProcessIdentity | None:
+        # Twice: a child of an agent that was killed while starting it may still be on its way to its program.
+        for pause in (0.0, LAUNCH_SECONDS):
+            await asyncio.sleep(pause)
+            if found := await asyncio.to_thread(find_by_argument, str(folder.order)):
+                return found
+        return None
+
+    def _arguments(self, launch: Launch) -> list[str]:
+        """The options. They hold paths only; the order's names the Job for ever."""
+        named: dict[str, object] = {
+            "--order": launch.folder.order,
+            "--secrets": launch.folder.secrets,
+            "--result": launch.files.result,
+            "--scratch": launch.folder.scratch,
+            "--journal": launch.folder.journal,
         }
-        return [*self.command, *(word for option, path in named.items() for word in (option, str(path)))]
+        if launch.order.needs_engine and self._engine_url is not None:
+            named["--engine"] = self._engine_url
+        return [word for option, value in named.items() for word in (option, str(value))]
 
-    def environment(self) -> dict[str, str]:
-        """The environment: no secret, and no home that could hold one."""
-        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        return {"LANG": "C.UTF-8", **passed, "HOME": str(self.scratch), "TMPDIR": str(self.scratch)}
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """A worker's: no secret, and no home that could hold one."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {"LANG": "C.UTF-8", **passed, "HOME": str(scratch), "TMPDIR": str(scratch)}
 
 
 class Worker:
@@ -60,6 +90,10 @@ class Worker:
         """Use `start_worker`, or the identity of a process that is known to be a worker."""
         self.identity = identity
         self._child = child
+
+    def __str__(self) -> str:
+        """For the log."""
+        return f"process {self.identity.pid}"
 
     async def wait(self) -> int | None:
         """Until it has ended; its exit code (negative: the signal), or None when it was not our child."""
@@ -115,19 +149,21 @@ async def end_strays(worker: Worker | None, scratch: Path) -> None:
         worker.reap()
 
 
-def start_worker(launch: Launch, started: Callable[[ProcessIdentity], None]) -> Worker:
+def start_worker(
+    command: Sequence[str], launch: Launch, started: Callable[[ProcessIdentity], None]
+) -> Worker:
     """Start a worker in its own session and call `started` with its identity; blocks.
 
     If `started` raises (it could not be written down), the process is killed and the error raised.
     """
-    with _output(launch.stdout) as stdout, _output(launch.stderr) as stderr:
+    with _output(launch.files.progress) as stdout, _output(launch.files.log) as stderr:
         child = subprocess.Popen(
-            launch.arguments(),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=stderr,
-            cwd=launch.scratch,
-            env=launch.environment(),
+            cwd=launch.folder.scratch,
+            env=_environment(launch.folder.scratch),
             start_new_session=True,
         )
     try:

@@ -117,10 +117,11 @@ def agent_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def agent_words(options: Mapping[str, Any]) -> list[str]:
     """The options as words of a command line, for the agent that `up` starts."""
-    words: list[str] = []
-    for name, value in options.items():
-        for each in value if isinstance(value, tuple) else (value,):
-            if each is not None:
-                # One word, so that a value may begin with a dash.
-                words.append(f"--{name.replace('_', '-')}={each}")
-    return words
+    given = [
+        (name, each)
+        for name, value in options.items()
+        for each in (value if isinstance(value, tuple) else (value,))
+        if each is not None
+    ]
+    # One word each, so that a value may begin with a dash.
+    return [f"--{name.replace('_', '-')}={each}" for name, each in given]

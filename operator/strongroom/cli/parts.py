@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -199,20 +199,36 @@ def agent(  # noqa: PLR0917 (one parameter an option)
     type=_FOLDER,
     help="Folder on a disk for what hooks have to undo. Whoever starts the worker undoes what it leaves there.",
 )
-@click.option("--engine", help="The host's Docker Engine. Default: $DOCKER_HOST, else the system's socket.")
-def worker(
-    order: Path, secrets: Path, result: Path, scratch: Path, journal: Path | None, engine: str | None
-) -> None:
+@click.option(
+    "--engine",
+    "engine_url",
+    help="The host's Docker Engine. Default: $DOCKER_HOST, else the system's socket.",
+)
+@click.option(
+    "--mounts",
+    type=_FILE,
+    help="Where volumes and paths of the host are mounted (JSON). Default: all at their own paths.",
+)
+@click.option("--progress", type=_FILE, help="File for progress lines. Default: standard output.")
+@click.option("--log", type=_FILE, help="File for the log. Default: standard error.")
+def worker(progress: Path | None, log: Path | None, **paths: Any) -> None:
     """Carry out one work order. Agents and clusters start this; it holds no API credentials.
 
     \b
     Example:
       strongroom worker --order order.json --secrets secrets/ --result result.json --scratch /tmp/scratch
     """
+    _append_to(sys.stdout, progress)
+    _append_to(sys.stderr, log)
     configure_logging("worker")
     from strongroom.worker.run import WorkerPaths, run_worker
 
-    paths = WorkerPaths(
-        order=order, secrets=secrets, result=result, scratch=scratch, journal=journal, engine_url=engine
-    )
-    sys.exit(run_worker(paths))
+    sys.exit(run_worker(WorkerPaths(**paths)))
+
+
+def _append_to(stream: TextIO, file: Path | None) -> None:
+    """Let a standard stream, also of every program started, go to the file."""
+    if file is not None:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        os.dup2(descriptor, stream.fileno())
+        os.close(descriptor)

@@ -7,7 +7,9 @@ import time
 import pytest
 
 from strongroom.agent import processes
-from strongroom.agent.workers import Launch, start_worker
+from strongroom.agent.folders import JobFolder
+from strongroom.agent.workers import start_worker
+from strongroom.agent.working import Launch
 
 ODD_NAME = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'a) R (b'); print(flush=True); time.sleep(60)"
 
@@ -84,17 +86,21 @@ def test_a_worker_is_found_by_its_order(tmp_path):
         process.send_signal(signal.SIGKILL)
 
 
-def launch(folder, *command):
-    paths = {name: folder / name for name in ("order", "secrets", "result", "stdout", "stderr")}
-    return Launch(command=command, scratch=folder, **paths)
+@pytest.fixture
+def launch(tmp_path):
+    folder = JobFolder(tmp_path, tmp_path / "secrets")
+    launch = Launch(plan=None, folder=folder, number=1, order=None)
+    folder.scratch.mkdir()
+    launch.files.output.mkdir(parents=True)
+    return launch
 
 
-def test_a_worker_starts_with_little_of_the_agents_environment(tmp_path, monkeypatch):
+def test_a_worker_starts_with_little_of_the_agents_environment(launch, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "canary")
     monkeypatch.setenv("KUBECONFIG", "/somewhere")
-    worker = start_worker(launch(tmp_path, "sh", "-c", "env; exec sleep 0"), lambda _: None)
+    worker = start_worker(["sh", "-c", "env; exec sleep 0"], launch, lambda _: None)
     os.waitid(os.P_PID, worker.identity.pid, os.WEXITED | os.WNOWAIT)
-    lines = (tmp_path / "stdout").read_text().splitlines()
+    lines = launch.files.progress.read_text().splitlines()
     assert {line.split("=")[0] for line in lines} <= {
         "PATH",
         "LANG",
@@ -109,10 +115,10 @@ def test_a_worker_starts_with_little_of_the_agents_environment(tmp_path, monkeyp
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
     }
-    assert f"HOME={tmp_path}" in lines
+    assert f"HOME={launch.folder.scratch}" in lines
 
 
-def test_a_worker_that_cannot_be_written_down_does_not_run(tmp_path):
+def test_a_worker_that_cannot_be_written_down_does_not_run(launch):
     seen = []
 
     def refuse(identity):
@@ -120,5 +126,5 @@ def test_a_worker_that_cannot_be_written_down_does_not_run(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        start_worker(launch(tmp_path, "sleep", "60"), refuse)
+        start_worker(["sleep", "60"], launch, refuse)
     assert not processes.is_alive(seen[0])

@@ -1,0 +1,90 @@
+"""One gate for each attempt that needs the Engine: a process of its own, so that an agent's restart cuts nothing."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from strongroom.agent.asks import ContainerAsk, VolumeAsk, list_asks
+from strongroom.agent.durable import PRIVATE_FILE, make_folder, write_durably
+from strongroom.agent.folders import AttemptFolder
+from strongroom.agent.gate.rules import Rules, rules_text
+from strongroom.agent.processes import kill_inside
+from strongroom.agent.working import Launch
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.inspection import Inspected
+
+START_SECONDS = 20
+SPARE_SECONDS = 3600
+"""How long a gate outlives the order's deadline, should nobody end it."""
+_LOOK_SECONDS = 0.02
+_children: list["subprocess.Popen[bytes]"] = []
+
+
+def build_rules(launch: Launch, engine_url: str) -> Rules:
+    """What the order's containers and volumes may be used for."""
+    asks = list_asks(launch.order)
+    found = [(ask, each) for ask in asks for each in launch.view.containers.get(ask, ())]
+
+    def ids(*uses: str) -> frozenset[str]:
+        chosen = [each for ask, each in found if isinstance(ask, ContainerAsk) and ask.use in uses]
+        return frozenset(each.container.id for each in chosen)
+
+    read = [(ask.path, each) for ask, each in found if isinstance(ask, ContainerAsk) and ask.path]
+    return Rules(
+        engine=engine_url.removeprefix("unix://"),
+        socket=launch.files.gate_socket.name,
+        seconds=launch.order.deadline_seconds + SPARE_SECONDS,
+        names={name: each.container.id for _, each in found for name in _names(each)},
+        inspect=frozenset(each.container.id for _, each in found),
+        exec=ids("dump", "read", "command"),
+        control=ids("control"),
+        volumes=frozenset(
+            [ask.name for ask in asks if isinstance(ask, VolumeAsk)]
+            + [mount.volume for path, each in read if (mount := each.mount_of(path)) and mount.volume]
+        ),
+    )
+
+
+def start_gate(launch: Launch, engine_url: str) -> None:
+    """Start the attempt's gate; returns when it listens. Raises InternalError when it does not."""
+    files = launch.files
+    make_folder(files.gate)
+    write_durably(files.gate_rules, rules_text(build_rules(launch, engine_url)))
+    output = os.open(files.gate_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE_FILE)
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "strongroom.agent.gate", str(files.gate_rules)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=files.gate,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
+            start_new_session=True,
+        )
+    finally:
+        os.close(output)
+    _children.append(child)
+    _await(child, files)
+
+
+def end_gate(files: AttemptFolder) -> None:
+    """End the attempt's gate, also one that an earlier agent has started."""
+    while kill_inside(files.gate):
+        time.sleep(_LOOK_SECONDS)
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+def _await(child: "subprocess.Popen[bytes]", files: AttemptFolder) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not files.gate_socket.exists():
+        if child.poll() is not None or time.monotonic() > deadline:
+            child.kill()
+            raise StrongroomError(Reason.InternalError, "the gate to the Docker Engine did not start")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _names(each: Inspected) -> Iterator[str]:
+    yield each.container.name
+    yield each.container.id[:12]

@@ -1,0 +1,72 @@
+"""How one attempt runs, as a process or in a container: decided at its start, from what this machine is and allows."""
+
+from typing import Literal
+
+from strongroom.agent.asks import list_asks
+from strongroom.agent.containers import ContainerWorkers
+from strongroom.agent.folders import JobFolder
+from strongroom.agent.hostview import look_at_host
+from strongroom.agent.permissions import build_permissions
+from strongroom.agent.records import Attempt, Plan
+from strongroom.agent.settings import AgentSettings
+from strongroom.agent.workers import ProcessWorkers
+from strongroom.agent.working import Launch, Workers
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.workorder import WorkOrder
+from strongroom.engine.connecting import Engine, connect_engine
+from strongroom.engine.workercontainers import has_image
+
+ENGINE_SECONDS = 20
+
+
+class Isolations:
+    """The ways in which this agent runs workers."""
+
+    def __init__(self, settings: AgentSettings, identity: str) -> None:
+        """`identity` marks the agent's containers as its own."""
+        self._settings = settings
+        self._processes = ProcessWorkers(settings.worker_command, settings.engine_url)
+        self._containers = ContainerWorkers(settings.engine_url, settings.limits, identity)
+
+    def of(self, attempt: Attempt) -> Workers:
+        """Those that the attempt was, or is to be, run with."""
+        return self._containers if attempt.isolation == "container" else self._processes
+
+    def prepare(
+        self, plan: Plan, folder: JobFolder, number: int
+    ) -> tuple[Literal["process", "container"], Launch]:
+        """See that the order may run here now, and say how. Blocks.
+
+        Raises HostForbids; EngineUnreachable and EngineUnsupported where the Engine is needed; ImageMissing.
+        """
+        order = folder.read_order()
+        engine = self._connect(order)
+        permissions = build_permissions(self._settings.allowed)
+        asks = list_asks(order)
+        view = look_at_host(order, asks, engine if order.needs_engine else None)
+        permissions.check(asks, view)
+        launch = Launch(plan, folder, number, order, view)
+        if not self._in_container(engine):
+            return "process", launch
+        permissions.check_image(f"Job {plan.namespace}/{plan.name}: the worker's image", plan.image)
+        return "container", launch
+
+    def _connect(self, order: WorkOrder) -> Engine | None:
+        """The Engine; None where it does not answer and is not needed either."""
+        try:
+            return connect_engine(self._settings.engine_url, timeout_seconds=ENGINE_SECONDS)
+        except StrongroomError:
+            if order.needs_engine or self._settings.isolation == "container":
+                raise
+            return None
+
+    def _in_container(self, engine: Engine | None) -> bool:
+        # The host alone decides: an order or an image's name must not choose the weaker isolation.
+        if self._settings.isolation == "auto":
+            return engine is not None and has_image(engine, self._settings.worker_image)
+        if self._settings.isolation == "process":
+            return False
+        if engine is not None and not has_image(engine, self._settings.worker_image):
+            image = self._settings.worker_image
+            raise StrongroomError(Reason.ImageMissing, f"the worker's image {image} is not on this host")
+        return True

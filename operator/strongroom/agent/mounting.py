@@ -1,0 +1,126 @@
+"""What of the host a worker's container sees: its Job's own files, what its order reads, and the stores that it writes to.
+
+Paths of sources are at fixed places and read-only; stores are at the paths that their specifications name.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from strongroom.agent.asks import ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk, list_asks
+from strongroom.agent.permissions import own_folder
+from strongroom.agent.working import Launch
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.workorder import WorkOrder
+from strongroom.engine.workercontainers import Bind
+
+BASE = PurePosixPath("/strongroom")
+ORDER = str(BASE / "order.json")
+SECRETS = str(BASE / "secrets")
+OUTPUT = str(BASE / "output")
+SCRATCH = str(BASE / "scratch")
+JOURNAL = str(BASE / "journal")
+MOUNTS = str(BASE / "mounts.json")
+ENGINE = str(BASE / "engine")
+
+
+@dataclass(frozen=True)
+class Sights:
+    """What the order's sources are to the worker: volumes by name and paths of the host, each to its place in the container."""
+
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+    def binds(self, launch: Launch) -> list[Bind]:
+        """The mounts that make it so."""
+        volumes = [Bind(name, place, volume=True) for name, place in self.volumes.items()]
+        places = {place: str(launch.view.real(path)) for path, place in self.paths.items()}
+        return [*volumes, *(Bind(real, place) for place, real in places.items())]
+
+
+def find_sights(launch: Launch) -> Sights:
+    """Everything that the order's sources read. Raises SourceMissing for a path that is not there. Looks at the file system."""
+    asks, view = list_asks(launch.order), launch.view
+    volumes = [ask.name for ask in asks if isinstance(ask, VolumeAsk)]
+    paths: dict[str, str] = {}
+    for ask in asks:
+        if isinstance(ask, PathAsk):
+            if not os.path.lexists(view.real(ask.path)):
+                raise StrongroomError(Reason.SourceMissing, f"{ask.what}: {ask.path} does not exist")
+            paths[ask.path] = str(view.real(ask.path))
+        for each in view.containers.get(ask, ()):
+            if isinstance(ask, ProjectAsk):
+                folder = own_folder(each, view)
+                files = [each.folder or ""] if folder is not None else []
+                files += [path for path in each.project_files if os.path.lexists(view.real(path))]
+                paths |= {path: str(view.real(path)) for path in files}
+            elif isinstance(ask, ContainerAsk) and ask.path is not None:
+                mount = each.mount_of(ask.path)
+                if mount is not None and mount.volume is not None:
+                    volumes.append(mount.volume)
+                elif mount is not None:
+                    paths[mount.source] = str(view.real(mount.source))
+    return Sights(
+        volumes={name: str(BASE / "volumes" / name) for name in dict.fromkeys(volumes)},
+        paths=_places(paths),
+    )
+
+
+def _places(paths: Mapping[str, str]) -> dict[str, str]:
+    """A place for every path; what lies below another is at its place there."""
+    places: dict[str, str] = {}
+    tops: dict[PurePosixPath, PurePosixPath] = {}
+    for path, real in sorted(paths.items(), key=lambda each: len(PurePosixPath(each[1]).parts)):
+        wanted = PurePosixPath(real)
+        top = next((known for known in tops if wanted.is_relative_to(known)), None)
+        if top is None:
+            top = wanted
+            tops[top] = BASE / "paths" / str(len(tops))
+        places[path] = str(tops[top] / wanted.relative_to(top))
+    return places
+
+
+def job_binds(launch: Launch) -> Iterator[Bind]:
+    """The Job's own files. The worker may write its output, its scratch and its journal, and nothing else."""
+    folder = launch.folder
+    yield Bind(str(folder.order), ORDER)
+    yield Bind(str(folder.secrets), SECRETS)
+    yield Bind(str(launch.files.mounts), MOUNTS)
+    yield Bind(str(launch.files.output), OUTPUT, writable=True)
+    yield Bind(str(folder.scratch), SCRATCH, writable=True)
+    yield Bind(str(folder.journal), JOURNAL, writable=True)
+    if launch.order.needs_engine:
+        yield Bind(str(launch.files.gate), ENGINE)
+
+
+def store_binds(launch: Launch) -> Iterator[Bind]:
+    """Local stores that are there; of one that is not, the worker says so itself."""
+    for ask in list_asks(launch.order):
+        if isinstance(ask, StoreAsk) and Path(real := str(launch.view.real(ask.path))).is_dir():
+            yield Bind(real, ask.path, writable=True)
+
+
+def capabilities(launch: Launch, uid: int) -> list[str]:
+    """What root in the container needs beyond what it owns; nobody else could use any."""
+    if uid != 0:
+        return []
+    asks = list_asks(launch.order)
+    reads = any(
+        isinstance(ask, PathAsk | VolumeAsk | ProjectAsk)
+        or (isinstance(ask, ContainerAsk) and ask.use == "read")
+        for ask in asks
+    )
+    foreign = any(Path(bind.source).stat().st_uid != uid for bind in store_binds(launch))
+    return [
+        *(["DAC_READ_SEARCH"] if reads else []),
+        *(["DAC_OVERRIDE"] if foreign else []),
+    ]
+
+
+def network(order: WorkOrder) -> str:
+    """`none`, unless something is reached over the network; then the host's, where 127.0.0.1 is what the policy means."""
+    sources = order.backup.sources if order.backup is not None else []
+    reached = [source.postgres.host for source in sources if source.postgres is not None]
+    remote = any(store.spec.local is None for store in order.stores)
+    return "host" if remote or any(reached) else "none"
