@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
@@ -14,6 +12,7 @@ from strongroom.api.resources import BackupRun, parse_run, parse_store
 from strongroom.api.result import Artifact, ArtifactKind
 from strongroom.cli.cluster import ask, cluster_options
 from strongroom.cli.quantities import ago, human_bytes
+from strongroom.cli.screens import build_table, open_console
 from strongroom.kube.client import KubeClient
 from strongroom.kube.kinds import RUNS, STORES
 
@@ -52,16 +51,14 @@ def list_(kubeconfig: Path | None, namespace: str, policy: str | None) -> None:
         click.echo("No recovery points.")
         return
     now = datetime.now(UTC)
-    table = Table(
-        "Run", "Policy", "Phase", "Made", "Size", "Files", "Stores", "Hold", box=None, pad_edge=False
-    )
+    table = build_table("Run", "Policy", "Phase", "Made", "Size", "Files", "Stores", "Hold", names=2)
     for run in runs:
         good = [copy.store for copy in run.status.copies if copy.state == "Succeeded"]
         table.add_row(
             run.meta.name, run.spec.policy, run.status.phase, ago(run.status.completion_time, now), human_bytes(run.status.size_bytes),
             str(len(run.status.artifacts)), ", ".join(good), "yes" if run.spec.hold else "",
         )  # fmt: skip
-    Console().print(table)
+    open_console().print(table)
 
 
 @artifacts.command("show")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from strongroom.api.errors import StrongroomError
 from strongroom.api.resources import (
@@ -20,11 +19,13 @@ from strongroom.api.resources import (
     parse_store,
 )
 from strongroom.cli.cluster import ask, cluster_options
+from strongroom.cli.screens import open_console
 from strongroom.cli.statusscreen import print_list, print_places, print_policies
 from strongroom.cli.worries import (
     called,
     find_condition_worries,
     find_host_notes,
+    find_last_failure,
     find_policy_notes,
     find_policy_worries,
 )
@@ -83,9 +84,12 @@ async def _find(client: KubeClient, namespace: str | None, now: datetime) -> Fin
     if not policies and not worries:
         worries.append("No BackupPolicy: nothing is backed up. Apply one (kubectl apply -f policy.yaml).")
     for policy in policies:
-        found, seen = find_policy_worries(policy, now), find_policy_notes(policy)
+        found, failure = find_policy_worries(policy, now), find_last_failure(policy)
+        if failure is not None:
+            (found or notes).append(failure)
+        elif not found:
+            notes += find_policy_notes(policy)
         worries += found
-        (worries if found else notes).extend(seen)
     for store in stores:
         worries += find_condition_worries(
             f"BackupStore {called(store.meta)}", store.status.conditions, ("Ready",)
@@ -109,7 +113,7 @@ def _parsed(listing: Any, parse: Any, worries: list[str]) -> list[Any]:
 
 
 def _print(findings: Findings, now: datetime) -> None:
-    console = Console()
+    console = open_console()
     print_policies(console, findings.policies, now)
     print_places(console, findings.stores, findings.hosts, now)
     print_list(console, "Worth a look:", "bold yellow", findings.notes)

@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from strongroom.api.conditions import DATABASES_COVERED, FRESH, READY, Condition, find_condition
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
 from strongroom.cli.quantities import ago, human_bytes
+from strongroom.cli.screens import build_table
 from strongroom.cli.worries import called, is_on_demand
 
 
@@ -16,7 +16,7 @@ def print_policies(console: Console, policies: list[BackupPolicy], now: datetime
     """One line a policy."""
     if not policies:
         return
-    table = _table("Policy", "Ready", "Fresh", "Last verified", "Size", "Points", "Kept", "Next")
+    table = build_table("Policy", "Ready", "Fresh", "Last verified", "Size", "Points", "Kept", "Next")
     for policy in policies:
         state = policy.status
         last = state.last_success
@@ -42,7 +42,7 @@ def print_places(console: Console, stores: list[BackupStore], hosts: list[Docker
     """One line a store, one line a host."""
     if not stores and not hosts:
         return
-    table = _table("Store or host", "Ready", "Covered", "Holds", "Free", "Contact")
+    table = build_table("Store or host", "Ready", "Covered", "Holds", "Free", "Contact")
     for store in stores:
         state = store.status
         table.add_row(
@@ -73,10 +73,6 @@ def print_list(console: Console, heading: str, style: str, lines: list[str]) -> 
         console.print(heading, style=style)
     for line in lines:
         console.print(Text(f"  * {line}"), soft_wrap=True)
-
-
-def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, pad_edge=False)
 
 
 def _mark(conditions: list[Condition], type_: str) -> Text:

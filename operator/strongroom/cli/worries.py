@@ -31,15 +31,11 @@ def find_policy_worries(policy: BackupPolicy, now: datetime) -> list[str]:
 
 
 def find_policy_notes(policy: BackupPolicy) -> list[str]:
-    """Why the newest run is no backup, and a backup on demand that nobody has asked for yet."""
-    failure = find_last_failure(policy)
-    notes = [] if failure is None else [failure]
-    if failure is None and is_on_demand(policy) and policy.status.last_success is None:
-        name = f"BackupPolicy {called(policy.meta)}"
-        notes.append(
-            f"{name} runs on demand only and was never asked: `strongroom backup {policy.meta.name}`."
-        )
-    return notes
+    """A backup on demand that nobody has asked for yet."""
+    if not is_on_demand(policy) or policy.status.last_success is not None:
+        return []
+    name = f"BackupPolicy {called(policy.meta)}"
+    return [f"{name} runs on demand only and was never asked: `strongroom backup {policy.meta.name}`."]
 
 
 def find_last_failure(policy: BackupPolicy) -> str | None:

@@ -69,7 +69,7 @@ def test_a_partial_run_is_told_although_an_older_backup_is_fresh():
     said = "Run a ended Partial (FilesChanged): 2 files changed"
     partial = policy(lastRun="a", lastRunPhase="Partial", message=said)
     assert find_policy_worries(partial, NOW) == []
-    assert "FilesChanged" in find_policy_notes(partial)[0]
+    assert "FilesChanged" in find_last_failure(partial)
 
 
 def test_databases_that_no_policy_dumps_are_worth_a_look():
