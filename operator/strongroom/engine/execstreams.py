@@ -85,7 +85,7 @@ class ExecStream:
         self._frames = Frames(self._connection, begun, never if options.measured else self._has_ended)
         try:
             for value in options.secrets.values():
-                self.write(value.encode() + b"\n")
+                self.write(value.encode(errors="surrogateescape") + b"\n")
         except BaseException:
             self.kill()
             raise

@@ -14,10 +14,8 @@ from strongroom.api.manifest import (
     policy_prefix,
     recovery_point_prefix,
 )
-from strongroom.api.result import LISTED_TABLES, MOST_ARTIFACTS, RetentionOutcome, StoreReport
+from strongroom.api.result import LISTED_TABLES, RetentionOutcome, StoreReport
 from strongroom.api.workorder import BackupOrder
-from strongroom.sources.postgres.clients import find_clients
-from strongroom.sources.postgres.readings import plan_readings
 from strongroom.sources.reading import Reading
 from strongroom.stores.store import Store
 from strongroom.worker.adopting import adopt_point
@@ -27,11 +25,11 @@ from strongroom.worker.copying import Copies
 from strongroom.worker.hooking import hooked
 from strongroom.worker.making import Made, Recipe, make_artifact, prove_artifact
 from strongroom.worker.partiality import decide_outcome, partial_failure
+from strongroom.worker.planning import plan_sources
 from strongroom.worker.plausibility import expected_bytes, refuse_implausible
 from strongroom.worker.pruning import blocked_outcome, prune_store
 from strongroom.worker.storechecks import open_stores, report_stores
 from strongroom.worker.task import Done, Task
-from strongroom.worker.trees import plan_tree
 
 
 def run_backup(task: Task, backup: BackupOrder) -> tuple[Done, StrongroomError | None]:
@@ -86,7 +84,7 @@ def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, Str
 def _make_point(
     task: Task, backup: BackupOrder, copies: Copies, catalogues: Mapping[str, Catalogue]
 ) -> tuple[str, Manifest]:
-    readings = _plan(task, backup)
+    readings = plan_sources(task, backup)
     recipe = Recipe(
         prefix=_free_prefix(task, backup, catalogues),
         compression=backup.compression,
@@ -106,31 +104,6 @@ def _make_point(
     finally:
         attempt.undo()
     return recipe.prefix, manifest
-
-
-def _plan(task: Task, backup: BackupOrder) -> list[Reading]:
-    """Look at every source before the first is read: what can be refused is refused at once."""
-    clients = find_clients(task.client_folders)
-    readings: list[Reading] = []
-    for source in backup.sources:
-        task.progress.enter("Connect", source.name)
-        if source.postgres is None:
-            readings += plan_tree(task, source)
-            continue
-        readings += plan_readings(
-            source.name,
-            source.postgres,
-            read_secret=task.secrets.read,
-            scratch=task.scratch,
-            clients=clients,
-        )
-    if len(readings) > MOST_ARTIFACTS:
-        raise StrongroomError(
-            Reason.InvalidSpec,
-            f"{len(readings)} databases and globals of all sources are more than the {MOST_ARTIFACTS} of one recovery "
-            "point (sources): name them in several policies",
-        )
-    return readings
 
 
 def _read_all(

@@ -7,21 +7,19 @@ from types import TracebackType
 from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError, excerpt
-from strongroom.sources.postgres.clients import Client
+from strongroom.sources.postgres.access import Restorer
 from strongroom.sources.postgres.rowcounts import RowCounter, TableCount
-from strongroom.sources.processes import Child
 
 _READ_BYTES = 1 << 20
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 _TABLE_DATA = " TABLE DATA "
 
 
 class ArchiveReader:
     """A sink that feeds pg_restore and hands what it prints to `take`, in a thread. Kills it on leaving the context."""
 
-    def __init__(self, client: Client, options: Sequence[str], take: Callable[[bytes], None]) -> None:
-        """Start pg_restore on its stdin. It gets no connection: it only prints."""
-        self._child = Child([client.program("pg_restore"), *options], _ENVIRONMENT, stdin=True)
+    def __init__(self, restorer: Restorer, options: Sequence[str], take: Callable[[bytes], None]) -> None:
+        """Start pg_restore on its stdin."""
+        self._child = restorer.start_restore(options)
         self._take = take
         self._failure: Exception | None = None
         self._reads = True
@@ -73,10 +71,10 @@ class ArchiveReader:
 class ContentsReader:
     """A sink that reads an archive's table of contents (verification List)."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, restorer: Restorer) -> None:
         """Start pg_restore."""
         self._listing = bytearray()
-        self._reader = ArchiveReader(client, ["--list"], self._listing.extend)
+        self._reader = ArchiveReader(restorer, ["--list"], self._listing.extend)
 
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """See Sink."""
@@ -104,10 +102,10 @@ class RowsReader:
     Only the data is printed, so that no function body or comment can look like rows.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, restorer: Restorer) -> None:
         """Start pg_restore."""
         self._counter = RowCounter()
-        self._reader = ArchiveReader(client, ["--data-only", "--file=-"], self._counter.write)
+        self._reader = ArchiveReader(restorer, ["--data-only", "--file=-"], self._counter.write)
 
     def write(self, chunk: bytes | bytearray | memoryview) -> None:
         """See Sink."""

@@ -6,8 +6,8 @@ from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import TableRows, VerificationLevel
+from strongroom.sources.postgres.access import Restorer
 from strongroom.sources.postgres.archive import ContentsReader, RowsReader
-from strongroom.sources.postgres.clients import Client
 from strongroom.sources.reading import Chunk, Contents
 
 _LAST_LINE = b"-- PostgreSQL database cluster dump complete"
@@ -17,11 +17,11 @@ _TAIL_BYTES = 1024
 class DatabaseCheck:
     """See Check. The table of contents is always read; with Full every byte is, and every row counted."""
 
-    def __init__(self, client: Client, level: VerificationLevel) -> None:
+    def __init__(self, restorer: Restorer, level: VerificationLevel) -> None:
         """Start pg_restore, twice for Full."""
         self._started = ExitStack()
-        self._contents = self._started.enter_context(ContentsReader(client))
-        self._rows = self._started.enter_context(RowsReader(client)) if level == "Full" else None
+        self._contents = self._started.enter_context(ContentsReader(restorer))
+        self._rows = self._started.enter_context(RowsReader(restorer)) if level == "Full" else None
 
     def write(self, chunk: Chunk) -> None:
         """See Check."""

@@ -4,15 +4,17 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.sources.processes import Child
 
 PROGRAMS = ("pg_dump", "pg_restore", "pg_dumpall")
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/postgresql/*/bin")
 """Where distributions put them; the folders of PATH come after."""
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)[^\s]*")
 
 
@@ -27,6 +29,10 @@ class Client:
     def program(self, name: str) -> Path:
         """Path of pg_dump, pg_restore or pg_dumpall."""
         return self.folder / name
+
+    def start_restore(self, options: Sequence[str]) -> Child:
+        """See Restorer."""
+        return Child([self.program("pg_restore"), *options], _ENVIRONMENT, stdin=True)
 
 
 def find_clients(folders: Iterable[str] = FOLDERS) -> list[Client]:
@@ -76,5 +82,11 @@ def _client_in(folder: Path) -> Client | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    match = _VERSION.search(answer.stdout)
-    return None if match is None else Client(int(match[1]), match[0].split(" ", 1)[1], folder)
+    version = parse_version(answer.stdout)
+    return None if version is None else Client(*version, folder)
+
+
+def parse_version(said: str) -> tuple[int, str] | None:
+    """Major and whole version out of what `pg_dump --version` prints."""
+    match = _VERSION.search(said)
+    return None if match is None else (int(match[1]), match[0].split(" ", 1)[1])

@@ -92,11 +92,11 @@ def prepare_connection(
     )
 
 
-def _password_line(source: str, postgres: PostgresSource, read_secret: SecretReader) -> bytes:
-    """One line of https://www.postgresql.org/docs/current/libpq-pgpass.html that fits every connection of the source."""
+def read_password(source: str, postgres: PostgresSource, read_secret: SecretReader) -> str | None:
+    """The password of the source's Secret, None if it names none. Raises what `prepare_connection` raises."""
     reference = postgres.password_secret
     if reference is None:
-        return b""
+        return None
     field = f"source {source}: postgres.passwordSecret"
     password = read_secret(reference, field).removesuffix(b"\n").removesuffix(b"\r")
     if not password or any(byte in password for byte in b"\n\r\0"):
@@ -104,7 +104,16 @@ def _password_line(source: str, postgres: PostgresSource, read_secret: SecretRea
             Reason.InvalidSpec,
             f"{field}: Secret {reference.name}, key {reference.key} is empty or has several lines: no password",
         )
-    return b"*:*:*:*:" + password.replace(b"\\", b"\\\\").replace(b":", b"\\:") + b"\n"
+    return password.decode(errors="surrogateescape")
+
+
+def _password_line(source: str, postgres: PostgresSource, read_secret: SecretReader) -> bytes:
+    """One line of https://www.postgresql.org/docs/current/libpq-pgpass.html that fits every connection of the source."""
+    password = read_password(source, postgres, read_secret)
+    if password is None:
+        return b""
+    escaped = password.replace("\\", "\\\\").replace(":", "\\:")
+    return f"*:*:*:*:{escaped}\n".encode(errors="surrogateescape")
 
 
 def _ca_file(source: str, postgres: PostgresSource, read_secret: SecretReader, folder: Path) -> Path | None:

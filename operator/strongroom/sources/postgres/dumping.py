@@ -2,17 +2,13 @@
 
 import re
 import time
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.api.fields import parse_duration
 from strongroom.api.sources import PostgresSource
-from strongroom.sources.postgres.clients import Client
-from strongroom.sources.postgres.connection import Connection
-from strongroom.sources.postgres.failures import field_of
-from strongroom.sources.processes import Child
+from strongroom.sources.postgres.access import Process, Programs, Server
 
 _PATTERN_OPTIONS = (
     ("include_schemas", "--schema"),
@@ -21,6 +17,8 @@ _PATTERN_OPTIONS = (
     ("exclude_tables", "--exclude-table"),
     ("exclude_table_data", "--exclude-table-data"),
 )
+_SIGNALLED = 128
+"""A shell's exit codes above this are signals."""
 # Our environment makes pg_dump speak English; the server's own words may be in another language.
 _REFUSALS = (
     (re.compile(r"server version mismatch"), Reason.ClientTooOld),
@@ -58,25 +56,23 @@ class Dump:
     As a context manager it ends the program on leaving.
     """
 
-    def __init__(
-        self, connection: Connection, database: str, argv: list[str | Path], lock_seconds: float
-    ) -> None:
-        """Start the program; `database` is the one that it connects to."""
-        self._connection = connection
+    def __init__(self, server: Server, database: str, process: Process, lock_seconds: float) -> None:
+        """Take over the program, just started; `database` is the one that it connects to."""
+        self._server = server
         self._database = database
         self._lock_seconds = lock_seconds
         self._started = time.monotonic()
-        self._child = Child(argv, connection.environment(database))
+        self._process = process
 
     def readinto(self, buffer: memoryview) -> int:
         """Some of the stream; 0 when the program has closed it, which says nothing of its success."""
-        return self._child.readinto(buffer)
+        return self._process.readinto(buffer)
 
     def finish(self) -> None:
         """Return if the program reports that it has written everything; raises why not otherwise."""
-        code = self._child.wait()
+        code = self._process.wait()
         if code != 0:
-            raise self._failure(code, self._child.errors())
+            raise self._failure(code, self._process.errors())
 
     def _failure(self, code: int, words: str) -> StrongroomError:
         reason = next((reason for pattern, reason in _REFUSALS if pattern.search(words)), None)
@@ -86,11 +82,11 @@ class Dump:
             and time.monotonic() - self._started >= self._lock_seconds
         ):
             reason = Reason.LockTimeout
-        reason = reason or (Reason.DumpIncomplete if code < 0 else Reason.DumpFailed)
-        field = "postgres.lockTimeout" if reason is Reason.LockTimeout else field_of(self._connection, reason)
+        reason = reason or (Reason.DumpIncomplete if code < 0 or code > _SIGNALLED else Reason.DumpFailed)
+        field = "postgres.lockTimeout" if reason is Reason.LockTimeout else self._server.field_of(reason)
         return StrongroomError(
             reason,
-            f'source {self._connection.source}: database "{self._database}": exit code {code}: {excerpt(words)} ({field})',
+            f'source {self._server.source}: database "{self._database}": exit code {code}: {excerpt(words)} ({field})',
         )
 
     def __enter__(self) -> Self:
@@ -101,19 +97,17 @@ class Dump:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the program."""
-        self._child.__exit__(kind, error, trace)
+        self._process.__exit__(kind, error, trace)
 
 
-def start_dump(client: Client, connection: Connection, postgres: PostgresSource, database: str) -> Dump:
+def start_dump(server: Server, programs: Programs, postgres: PostgresSource, database: str) -> Dump:
     """Begin to dump one database."""
-    argv: list[str | Path] = [client.program("pg_dump"), "--no-password", *dump_options(postgres)]
-    return Dump(connection, database, argv, parse_duration(postgres.lock_timeout).total_seconds())
+    process = programs.start("pg_dump", dump_options(postgres), database)
+    return Dump(server, database, process, parse_duration(postgres.lock_timeout).total_seconds())
 
 
-def start_globals(client: Client, connection: Connection, database: str, *, passwords: bool) -> Dump:
+def start_globals(server: Server, programs: Programs, database: str, *, passwords: bool) -> Dump:
     """Begin to dump roles and tablespaces; pg_dumpall asks any database for them, so it is given one that is known."""
     escaped = database.replace("\\", "\\\\").replace("'", "\\'")
-    entry = f"--database=dbname='{escaped}'"
-    options = globals_options(passwords=passwords)
-    argv: list[str | Path] = [client.program("pg_dumpall"), "--no-password", *options, entry]
-    return Dump(connection, database, argv, float("inf"))
+    options = [*globals_options(passwords=passwords), f"--database=dbname='{escaped}'"]
+    return Dump(server, database, programs.start("pg_dumpall", options, database), float("inf"))

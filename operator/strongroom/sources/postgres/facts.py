@@ -1,16 +1,12 @@
 """What the server says of itself and of each database before it is dumped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import psycopg
-from psycopg.rows import TupleRow
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.sources import PostgresSource
-from strongroom.sources.postgres.connection import Connection
-from strongroom.sources.postgres.failures import connection_failure
+from strongroom.sources.postgres.access import Server, Session
 
-_QUERY_MILLISECONDS = 120_000
 _LISTED = 5
 
 _SERVER = """
@@ -72,30 +68,31 @@ class ServerFacts:
     left_out: list[str]
 
 
-def read_server(connection: Connection, postgres: PostgresSource) -> ServerFacts:
-    """Connect to every database of the source and see that it can be dumped.
+def read_server(server: Server, postgres: PostgresSource, databases: Sequence[str]) -> ServerFacts:
+    """Connect to every database of the source (to each on the server without a list) and see that it can be dumped.
 
     Raises SourceUnreachable, AuthenticationFailed, TlsFailed, DatabaseNotFound, PermissionDenied, RowSecurity or
     EmptyDatabase, each naming the source and the field.
     """
-    first = postgres.databases[0] if postgres.databases else _entry_database(connection)
-    with _connect(connection, first) as session:
-        version, number, reads_passwords = _row(session, connection, _SERVER)
-        existing = [row[0] for row in _rows(session, connection, _DATABASES)]
-    wanted = postgres.databases or existing
+    first = databases[0] if databases else _entry_database(server)
+    with server.open_session(first) as session:
+        version, number, reads_passwords = session.rows(_SERVER)[0]
+        existing = [row[0] for row in session.rows(_DATABASES)]
+    wanted = databases or existing
     return ServerFacts(
         version=str(version).split(" ", 1)[0],
         major=number // 10_000,
         reads_passwords=reads_passwords,
-        databases=[_read_database(connection, postgres, name) for name in wanted],
+        databases=[_read_database(server, postgres, name) for name in wanted],
         left_out=[name for name in existing if name not in wanted],
     )
 
 
-def _entry_database(connection: Connection) -> str:
+def _entry_database(server: Server) -> str:
     """A database to ask for the others: `postgres`, or `template1` where someone has removed that."""
     try:
-        _connect(connection, "postgres").close()
+        with server.open_session("postgres") as session:
+            session.rows("select 1")
     except StrongroomError as error:
         if error.reason is not Reason.DatabaseNotFound:
             raise
@@ -103,18 +100,18 @@ def _entry_database(connection: Connection) -> str:
     return "postgres"
 
 
-def _read_database(connection: Connection, postgres: PostgresSource, name: str) -> DatabaseFacts:
-    with _connect(connection, name) as session:
-        owner, size = _row(session, connection, _DATABASE)
-        _refuse_empty(session, connection, postgres, name)
+def _read_database(server: Server, postgres: PostgresSource, name: str) -> DatabaseFacts:
+    with server.open_session(name) as session:
+        owner, size = session.rows(_DATABASE)[0]
+        _refuse_empty(session, server, postgres, name)
         if not _is_partial(postgres):
-            _refuse_unreadable(session, connection, name)
+            _refuse_unreadable(session, server, name)
         return DatabaseFacts(
             name=name,
             owner=owner,
             size_bytes=size,
-            extensions=[row[0] for row in _rows(session, connection, _EXTENSIONS)],
-            foreign_tables=_row(session, connection, _FOREIGN_TABLES)[0],
+            extensions=[row[0] for row in session.rows(_EXTENSIONS)],
+            foreign_tables=session.rows(_FOREIGN_TABLES)[0][0],
         )
 
 
@@ -129,56 +126,34 @@ def _is_partial(postgres: PostgresSource) -> bool:
     )
 
 
-def _refuse_empty(
-    session: psycopg.Connection[TupleRow], connection: Connection, postgres: PostgresSource, name: str
-) -> None:
-    if not postgres.allow_empty and _row(session, connection, _COUNT)[0] == 0:
+def _refuse_empty(session: Session, server: Server, postgres: PostgresSource, name: str) -> None:
+    if not postgres.allow_empty and session.rows(_COUNT)[0][0] == 0:
         raise StrongroomError(
             Reason.EmptyDatabase,
-            f'source {connection.source}: database "{name}" has no table (postgres.databases, postgres.allowEmpty)',
+            f'source {server.source}: database "{name}" has no table (postgres.databases, postgres.allowEmpty)',
         )
 
 
-def _refuse_unreadable(session: psycopg.Connection[TupleRow], connection: Connection, name: str) -> None:
+def _refuse_unreadable(session: Session, server: Server, name: str) -> None:
     """Say before the dump, and in words that do not depend on the server's language, what pg_dump would stumble over."""
-    unreadable = [row[0] for row in _rows(session, connection, _UNREADABLE)]
+    unreadable = [row[0] for row in session.rows(_UNREADABLE)]
     if unreadable:
         raise StrongroomError(
             Reason.PermissionDenied,
-            f'source {connection.source}: role "{connection.user}" may not read {", ".join(unreadable)} in database '
+            f'source {server.source}: role "{server.user}" may not read {", ".join(unreadable)} in database '
             f'"{name}" (postgres.user)',
         )
-    objects = [row[0] for row in _rows(session, connection, _UNREADABLE_OBJECTS)]
+    objects = [row[0] for row in session.rows(_UNREADABLE_OBJECTS)]
     if objects:
         raise StrongroomError(
             Reason.PermissionDenied,
-            f'source {connection.source}: role "{connection.user}" may not read large objects {", ".join(objects)} in '
+            f'source {server.source}: role "{server.user}" may not read large objects {", ".join(objects)} in '
             f'database "{name}": GRANT SELECT ON LARGE OBJECT … (postgres.user)',
         )
-    secured = [row[0] for row in _rows(session, connection, _ROW_SECURITY)]
+    secured = [row[0] for row in session.rows(_ROW_SECURITY)]
     if secured:
         raise StrongroomError(
             Reason.RowSecurity,
-            f'source {connection.source}: row-level security hides rows of {", ".join(secured)} in database "{name}" '
-            f'from role "{connection.user}" (postgres.user)',
+            f'source {server.source}: row-level security hides rows of {", ".join(secured)} in database "{name}" '
+            f'from role "{server.user}" (postgres.user)',
         )
-
-
-def _connect(connection: Connection, database: str) -> psycopg.Connection[TupleRow]:
-    try:
-        session = psycopg.connect(connection.conninfo(database), autocommit=True)
-        session.execute(f"set statement_timeout = {_QUERY_MILLISECONDS}")
-    except psycopg.Error as error:
-        raise connection_failure(connection, database, error) from error
-    return session
-
-
-def _rows(session: psycopg.Connection[TupleRow], connection: Connection, query: str) -> list[TupleRow]:
-    try:
-        return session.execute(query.encode()).fetchall()
-    except psycopg.Error as error:
-        raise connection_failure(connection, session.info.dbname, error) from error
-
-
-def _row(session: psycopg.Connection[TupleRow], connection: Connection, query: str) -> TupleRow:
-    return _rows(session, connection, query)[0]

@@ -30,6 +30,28 @@ _ERROR_RESPONSE = re.compile(r'\tErrorResponse\t.*? C "([0-9A-Z]{5})" M "(.*?)" 
 _PREFIX = re.compile(r"^(connection failed: )?(connection to server .*? failed: )?(FATAL: +)?")
 
 
+_WORDS = (
+    (
+        re.compile(
+            r"authentication failed|no password supplied|no pg_hba\.conf entry|role \".*\" does not exist"
+        ),
+        Reason.AuthenticationFailed,
+    ),
+    (re.compile(r"database \".*\" does not exist"), Reason.DatabaseNotFound),
+    (re.compile(r"permission denied"), Reason.PermissionDenied),
+    (re.compile(r"psql: (not found|inaccessible)|exec: psql"), Reason.ClientMissing),
+)
+_VERBOSE = re.compile(r"^[^\s:]+:  ([0-9A-Z]{5}): ", re.MULTILINE)
+
+
+def reason_of_words(words: str) -> Reason:
+    """The reason that psql's stderr speaks of: by the code where it tells one (VERBOSITY verbose), else by English words."""
+    verbose = _VERBOSE.search(words)
+    if verbose is not None:
+        return _STATES.get(verbose[1], Reason.SourceUnreachable)
+    return next((reason for pattern, reason in _WORDS if pattern.search(words)), Reason.SourceUnreachable)
+
+
 def connection_failure(connection: Connection, database: str, error: psycopg.Error) -> StrongroomError:
     """Why no connection came about, or why a query failed. Asks the server once more for the code if libpq kept it."""
     state, words = error.sqlstate, _PREFIX.sub("", excerpt(str(error)))

@@ -1,16 +1,13 @@
-"""From a source's fields to the readings of its server: each database, and the globals."""
+"""The readings of one server: each database, and the globals."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import VerificationLevel
 from strongroom.api.sources import PostgresSource
 from strongroom.sources.filenames import encode_name
+from strongroom.sources.postgres.access import Programs, Restorer, Server
 from strongroom.sources.postgres.checks import DatabaseCheck, GlobalsCheck
-from strongroom.sources.postgres.clients import Client, choose_client
-from strongroom.sources.postgres.connection import Connection, SecretReader, prepare_connection
 from strongroom.sources.postgres.dumping import (
     Dump,
     dump_options,
@@ -18,7 +15,7 @@ from strongroom.sources.postgres.dumping import (
     start_dump,
     start_globals,
 )
-from strongroom.sources.postgres.facts import DatabaseFacts, ServerFacts, read_server
+from strongroom.sources.postgres.facts import DatabaseFacts, ServerFacts
 from strongroom.sources.reading import Check, Origin, Reading
 
 _GLOBALS_BYTES = 4096
@@ -26,12 +23,21 @@ _READINGS = 100
 
 
 @dataclass(frozen=True)
+class Access:
+    """One server, the programs that dump it, and the one that reads dumps. `stem` begins the names of its files."""
+
+    server: Server
+    programs: Programs
+    restorer: Restorer
+    stem: str
+
+
+@dataclass(frozen=True)
 class DatabaseReading:
     """See Reading: one database."""
 
-    connection: Connection
+    access: Access
     postgres: PostgresSource
-    client: Client
     origin: Origin
     file_name: str
     estimated_bytes: int
@@ -39,19 +45,18 @@ class DatabaseReading:
 
     def start(self) -> Dump:
         """See Reading."""
-        return start_dump(self.client, self.connection, self.postgres, self.database)
+        return start_dump(self.access.server, self.access.programs, self.postgres, self.database)
 
     def start_check(self, level: VerificationLevel) -> Check:
         """See Reading."""
-        return DatabaseCheck(self.client, level)
+        return DatabaseCheck(self.access.restorer, level)
 
 
 @dataclass(frozen=True)
 class GlobalsReading:
     """See Reading: roles and tablespaces of the server."""
 
-    connection: Connection
-    client: Client
+    access: Access
     origin: Origin
     file_name: str
     entry_database: str
@@ -60,87 +65,70 @@ class GlobalsReading:
 
     def start(self) -> Dump:
         """See Reading."""
-        return start_globals(self.client, self.connection, self.entry_database, passwords=self.passwords)
+        server, programs = self.access.server, self.access.programs
+        return start_globals(server, programs, self.entry_database, passwords=self.passwords)
 
     def start_check(self, level: VerificationLevel) -> Check:  # noqa: ARG002 - SQL is read whole at either level
         """See Reading."""
-        return GlobalsCheck(self.connection.source)
+        return GlobalsCheck(self.access.server.source)
 
 
-def plan_readings(
-    source: str,
-    postgres: PostgresSource,
-    *,
-    read_secret: SecretReader,
-    scratch: Path,
-    clients: Iterable[Client],
-) -> list[Reading]:
-    """Connect, look, and say what is to be read; everything that can be refused beforehand is.
-
-    Raises what `prepare_connection`, `read_server` and `choose_client` raise.
-    """
-    connection = prepare_connection(source, postgres, read_secret, scratch)
-    server = read_server(connection, postgres)
-    client = choose_client(clients, server.major, source)
-    if len(server.databases) > _READINGS:
+def build_readings(access: Access, postgres: PostgresSource, facts: ServerFacts) -> list[Reading]:
+    """What is to be read of a server that was looked at. InvalidSpec or DatabaseNotFound for too much or nothing."""
+    source = access.server.source
+    if len(facts.databases) > _READINGS:
         raise StrongroomError(
             Reason.InvalidSpec,
-            f"source {source}: {len(server.databases)} databases are more than the {_READINGS} of one source "
+            f"source {source}: {len(facts.databases)} databases are more than the {_READINGS} of one source "
             "(postgres.allDatabases): name them in several policies",
         )
-    if not server.databases:
+    if not facts.databases:
         raise StrongroomError(
             Reason.DatabaseNotFound, f"source {source}: the server has no database (postgres.allDatabases)"
         )
     readings: list[Reading] = [
-        _database_reading(connection, postgres, client, server, facts) for facts in server.databases
+        _database_reading(access, postgres, facts, database) for database in facts.databases
     ]
-    return [*readings, _globals_reading(connection, client, server)] if postgres.globals else readings
+    return [*readings, _globals_reading(access, facts)] if postgres.globals else readings
 
 
 def _database_reading(
-    connection: Connection,
-    postgres: PostgresSource,
-    client: Client,
-    server: ServerFacts,
-    facts: DatabaseFacts,
+    access: Access, postgres: PostgresSource, server: ServerFacts, facts: DatabaseFacts
 ) -> DatabaseReading:
     return DatabaseReading(
-        connection=connection,
+        access=access,
         postgres=postgres,
-        client=client,
         origin=Origin(
-            source=connection.source,
+            source=access.server.source,
             kind="database",
             database=facts.name,
             server_version=server.version,
-            client_version=client.version,
+            client_version=access.programs.version,
             owner=facts.owner,
             extensions=facts.extensions,
             options=dump_options(postgres),
             not_included=_not_dumped(postgres, server, facts),
         ),
-        file_name=f"{connection.source}.{encode_name(facts.name)}.dump",
+        file_name=f"{access.stem}.{encode_name(facts.name)}.dump",
         estimated_bytes=facts.size_bytes,
         database=facts.name,
     )
 
 
-def _globals_reading(connection: Connection, client: Client, server: ServerFacts) -> GlobalsReading:
-    lacking = f'passwords of roles: role "{connection.user}" may not read pg_authid'
+def _globals_reading(access: Access, server: ServerFacts) -> GlobalsReading:
+    lacking = f'passwords of roles: role "{access.server.user}" may not read pg_authid'
     return GlobalsReading(
-        connection=connection,
-        client=client,
+        access=access,
         origin=Origin(
-            source=connection.source,
+            source=access.server.source,
             kind="globals",
             database=None,
             server_version=server.version,
-            client_version=client.version,
+            client_version=access.programs.version,
             options=globals_options(passwords=server.reads_passwords),
             not_included=[] if server.reads_passwords else [lacking],
         ),
-        file_name=f"{connection.source}.globals.sql",
+        file_name=f"{access.stem}.globals.sql",
         entry_database=server.databases[0].name,
         passwords=server.reads_passwords,
     )
