@@ -8,13 +8,13 @@ from pathlib import Path
 
 from strongroom.agent import clock
 from strongroom.agent.durable import write_durably
-from strongroom.agent.joining import CREDENTIAL_SECONDS
+from strongroom.agent.joining import CREDENTIAL_SECONDS, read_own
 from strongroom.api.fields import format_time
-from strongroom.api.hostaccounts import read_claims
+from strongroom.api.hostaccounts import AccountClaims, read_claims
 from strongroom.kube.accounts import TokenWish, request_token
 from strongroom.kube.client import KubeClient
 from strongroom.kube.errors import ApiError
-from strongroom.kube.kubeconfigs import Credential, build_kubeconfig, read_credential
+from strongroom.kube.kubeconfigs import Credential, build_kubeconfig
 
 LONGEST_PAUSE_SECONDS = 3600.0
 """Looks this often at least: a machine that slept does not count on its timers."""
@@ -46,20 +46,21 @@ class CredentialKeeper:
 
     async def look(self) -> float:
         """Do what is due; returns the seconds until the next look, unless the server refuses before."""
-        credential = await asyncio.to_thread(read_credential, self._path)
-        if credential is None:
+        found = await asyncio.to_thread(read_own, self._path)
+        if found is None:
             log.error("%s is damaged: after a restart this agent cannot log in. %s", self._path, _WAY_OUT)
             return LONGEST_PAUSE_SECONDS
+        credential, claims = found
         if self._client.unauthorized.is_set():
-            self._complain(credential)
+            self._complain(credential, claims)
             return RETRY_SECONDS
         self._has_complained = False
-        wait_seconds = (read_claims(credential.token).half_life - clock.now()).total_seconds()
+        wait_seconds = (claims.half_life - clock.now()).total_seconds()
         if wait_seconds > 0:
             return min(max(wait_seconds, SOONEST_SECONDS), LONGEST_PAUSE_SECONDS)
-        return await self._renew(credential)
+        return await self._renew(credential, claims)
 
-    async def _renew(self, credential: Credential) -> float:
+    async def _renew(self, credential: Credential, claims: AccountClaims) -> float:
         wish = TokenWish(credential.namespace, credential.user, CREDENTIAL_SECONDS)
         try:
             token = await request_token(self._client, wish)
@@ -68,7 +69,7 @@ class CredentialKeeper:
             )
         except (ApiError, OSError) as error:
             if self._client.unauthorized.is_set():
-                self._complain(credential)
+                self._complain(credential, claims)
             else:
                 log.warning("this host's credential is not renewed yet: %s", error)
             return RETRY_SECONDS
@@ -76,13 +77,13 @@ class CredentialKeeper:
         log.info("this host's credential is renewed until %s", format_time(read_claims(token).expires_at))
         return SOONEST_SECONDS
 
-    def _complain(self, credential: Credential) -> None:
+    def _complain(self, credential: Credential, claims: AccountClaims) -> None:
         """Say it once for each time that the server stopped knowing us."""
         if self._has_complained:
             return
         self._has_complained = True
-        ends_at = read_claims(credential.token).expires_at
-        why = f"it ended at {format_time(ends_at)}" if ends_at <= clock.now() else "it was revoked"
+        has_ended = claims.expires_at <= clock.now()
+        why = f"it ended at {format_time(claims.expires_at)}" if has_ended else "it was revoked"
         log.error("%s refuses this host's credential: %s. %s", credential.server, why, _WAY_OUT)
 
 

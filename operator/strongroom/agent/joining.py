@@ -17,7 +17,7 @@ from strongroom.agent.durable import make_folder, write_durably
 from strongroom.agent.folders import StateFolder, StateTaken
 from strongroom.api.errors import excerpt
 from strongroom.api.fields import format_time
-from strongroom.api.hostaccounts import JoinToken, account_name, parse_join_token, read_claims
+from strongroom.api.hostaccounts import AccountClaims, JoinToken, account_name, parse_join_token, read_claims
 from strongroom.kube.accounts import TokenWish, request_token
 from strongroom.kube.authorities import (
     Authority,
@@ -130,6 +130,15 @@ def _explain(request: JoinRequest, token: JoinToken, authority: Authority | None
     return "the token was revoked, or the control plane was set up anew"
 
 
+def read_own(path: Path) -> tuple[Credential, AccountClaims] | None:
+    """The host's credential and what its token says; None when the file is damaged."""
+    credential = read_credential(path)
+    try:
+        return None if credential is None else (credential, read_claims(credential.token))
+    except ValueError:
+        return None
+
+
 def find_joined(state_dir: Path) -> Path:
     """The kubeconfig of an earlier joining. Raises JoinFailed when there is none."""
     found = find_stored(state_dir)
@@ -144,6 +153,6 @@ def find_stored(state_dir: Path) -> Path | None:
     path = credential_path(state_dir)
     if not path.exists():
         return None
-    if read_credential(path) is None:
+    if read_own(path) is None:
         raise JoinFailed(JoinProblem.NotJoined, f"{path} is damaged: this host's credential is lost")
     return path

@@ -59,6 +59,12 @@ def _lifetime(_context: click.Context, _parameter: click.Parameter, value: str) 
     return lifetime
 
 
+def _https(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.startswith("https://"):
+        raise click.BadParameter(f"{value!r} is no URL such as https://vault.example:16443")
+    return value
+
+
 @click.command
 @click.argument("host", callback=_host_name)
 @cluster_options
@@ -76,7 +82,12 @@ def _lifetime(_context: click.Context, _parameter: click.Parameter, value: str) 
     callback=_lifetime,
     help="How long the token can be joined with. The host's credential, once it has joined, renews itself.",
 )
-@click.option("--server", metavar="URL", help="How the host reaches the API. Default: as in the kubeconfig.")
+@click.option(
+    "--server",
+    metavar="URL",
+    callback=_https,
+    help="How the host reaches the API. Default: as in the kubeconfig.",
+)
 @click.option(
     "-o",
     "--output",

@@ -181,9 +181,12 @@ def test_a_state_folder_that_an_agent_uses_is_left_alone(plane, host, request_to
         refused(request, JoinProblem.StateUnusable)
 
 
-def test_a_damaged_credential_asks_for_a_new_token(plane, host, request_to_join):
+@pytest.mark.parametrize(
+    "damage", [lambda _: b"kind: Config\n", lambda whole: whole[:1200], lambda _: b"\xff"]
+)
+def test_a_damaged_credential_asks_for_a_new_token(plane, host, request_to_join, damage):
     path = join(request_to_join(plane.invite(host)))
-    path.write_text("kind: Config\n")
+    path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(JoinFailed) as caught:
         find_stored(path.parent)
     assert caught.value.problem is JoinProblem.NotJoined

@@ -34,6 +34,7 @@ def test_join_and_kubeconfig_exclude_each_other(tmp_path):
         (["w" * 64], "no name of a DockerHost"),
         (["web-2", "--expires", "soon"], "is not a duration"),
         (["web-2", "--expires", "9m"], "at least 10m"),
+        (["web-2", "--server", "vault:16443"], "is no URL such as https://"),
     ],
 )
 def test_a_token_that_cannot_be_is_refused_before_anything_is_made(words, text):
