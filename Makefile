@@ -41,8 +41,8 @@ crds: setup  ## Write the CRDs again from the models
 	$(BIN)/strongroom crds --output crds
 	$(BIN)/strongroom crds --output helm/strongroom/crds
 
-image:  ## Build the container image
-	docker build -t strongroom:dev .
+image: setup  ## Build the container image on the Engine of DOCKER_HOST, without a registry where none can be reached
+	@scripts/image.sh
 
 clean:  ## Remove what the targets above made
 	@scripts/demo.sh stop 2>/dev/null || true

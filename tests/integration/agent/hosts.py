@@ -49,6 +49,8 @@ class Host:
         self.api = api
         self.client = None
         self.name = "web-1"
+        self.image = "x"
+        self.settings = {}
         self.namespace = f"agent-{secrets.token_hex(4)}"
         self.notes = folder / "notes"
         self.state = folder / "state"
@@ -153,7 +155,10 @@ class Host:
                     "metadata": {
                         "annotations": {WORK_ORDER_ANNOTATION: order},
                     },
-                    "spec": {"restartPolicy": "Never", "containers": [{"name": "worker", "image": "x"}]},
+                    "spec": {
+                        "restartPolicy": "Never",
+                        "containers": [{"name": "worker", "image": self.image}],
+                    },
                 },
                 **spec,
             },
