@@ -1,6 +1,8 @@
 """The ASGI application: authenticate, find what the path means, authorize, answer; every failure becomes a Status."""
 
 import logging
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from starlette.datastructures import Headers, QueryParams
@@ -76,5 +78,15 @@ class Application:
         if resource is None:
             raise statuses.no_such_resource()
         call = Call(self._cluster, request, target, resource)
-        self._gate.authorize(user, verb_of(request, target), call)
-        return await dispatch(call, receive)
+        verb = verb_of(request, target)
+        self._gate.authorize(user, verb, call)
+        return await dispatch(
+            replace(call, is_allowed=partial(self._is_allowed, headers, verb, call)), receive
+        )
+
+    def _is_allowed(self, headers: Headers, verb: str, call: Call) -> bool:
+        try:
+            self._gate.authorize(self._gate.authenticate(headers), verb, call)
+        except StatusError:
+            return False
+        return True

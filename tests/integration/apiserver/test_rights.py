@@ -153,6 +153,22 @@ def test_a_right_that_is_taken_away_is_gone_at_once(api, robot, account):
     refused(robot.get(path), 403, "Forbidden")
 
 
+@pytest.mark.parametrize("taken", ["rolebinding", "account"])
+def test_an_open_watch_tells_nothing_more_once_the_right_is_gone(api, robot, account, taken):
+    grant(api, account, {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["watch"]})
+    path = f"/api/v1/namespaces/{account.namespace}/configmaps"
+    with robot.stream("GET", path, params={"watch": "true"}) as watching:
+        lines = watching.iter_lines()
+        api.post(path, json={"metadata": {"name": "before"}})
+        assert json.loads(next(lines))["object"]["metadata"]["name"] == "before"
+        if taken == "account":
+            api.delete(f"/api/v1/namespaces/{account.namespace}/serviceaccounts/robot")
+        else:
+            api.delete(f"{RBAC}/namespaces/{account.namespace}/rolebindings/robot")
+        api.post(path, json={"metadata": {"name": "after"}})
+        assert list(lines) == []
+
+
 def test_a_right_to_a_subresource_is_not_one_to_the_object(api, robot, account):
     rule = {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}
     grant(api, account, {**rule, "resourceNames": ["robot"]})

@@ -1,6 +1,6 @@
 """One request with all that a handler needs, and the answers that handlers share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ class Call:
     request: Request
     target: Target
     resource: Resource
+    is_allowed: Callable[[], bool] = lambda: True
+    """Whether the same request would be let in now: for answers that take their time."""
 
     @property
     def key(self) -> Key:

@@ -68,7 +68,7 @@ def _check_streaming(match: str, streaming: str | None) -> None:
 
 
 class WatchStream:
-    """The answer to a watch: sends until the client goes, the time is over or the server stops."""
+    """The answer to a watch: sends until the client goes or loses its right, the time is over or the server stops."""
 
     def __init__(self, call: Call, receive: Receive) -> None:
         """Check everything that can still be refused with a proper status."""
@@ -116,6 +116,8 @@ class WatchStream:
             body = b"".join(line for event in events if (line := self._line(event)))
             if self._options.bookmarks and clock() >= bookmark_due:
                 body += self._lines.bookmark(told)
+            if body and not self._call.is_allowed():
+                return
             if body:
                 bookmark_due = clock() + BOOKMARK_SECONDS
                 await _send(send, body)
