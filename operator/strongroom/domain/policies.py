@@ -43,6 +43,7 @@ class Surroundings:
 def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Problem]:
     """Every problem, in order of precedence: the spec itself, what this version lacks, what is missing, what is down."""
     yield from _spec_problems(policy)
+    yield from _stopped_servers(policy.spec)
     yield from _unencrypted(policy.spec)
     for unsupported in _unsupported(policy.spec, around):
         message = f"{unsupported} is set, and this version does not act on it"
@@ -104,6 +105,17 @@ def _spec_problems(policy: BackupPolicy) -> Iterator[Problem]:
             parse_schedule(policy.spec.schedule, policy.spec.time_zone)
     except StrongroomError as error:
         yield Problem(error.reason, f"{error}. {error.reason.hint}")
+
+
+def _stopped_servers(spec: BackupPolicySpec) -> Iterator[Problem]:
+    """A server is dumped by its own programs: while it is stopped or frozen there is nothing to dump."""
+    for source in spec.sources:
+        hooks = [each for each in (spec.hooks, source.hooks) if each is not None]
+        stopped = [selector for each in hooks for selector in (*each.stop, *each.pause)]
+        container = source.postgres.container if source.postgres is not None else None
+        if container is not None and container in stopped:
+            message = f"spec.hooks: {container} is stopped or paused, and source {source.name} dumps it while it runs"
+            yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
 
 
 def _unencrypted(spec: BackupPolicySpec) -> Iterator[Problem]:

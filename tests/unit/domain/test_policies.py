@@ -274,3 +274,13 @@ def test_a_job_is_told_the_hooks_around_all_sources():
     work = parse_job(made | {"metadata": made["metadata"] | {"uid": "x"}}).work
     assert work is not None
     assert [str(each) for each in work.stopped()] == ["shop/web"]
+
+
+def test_a_policy_that_stops_the_very_server_it_dumps_is_invalid_and_says_so():
+    hooks = {"stop": [{"project": "shop", "service": "db"}]}
+    for of in (
+        policy(sources=[container_source()], hooks=hooks),
+        policy(sources=[container_source() | {"hooks": {"pause": hooks["stop"]}}]),
+    ):
+        reason, message = problems(of, engine={"version": "24.0.7"})[0]
+        assert (reason, "shop/db" in message) == (Reason.InvalidSpec, True)

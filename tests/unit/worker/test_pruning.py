@@ -24,7 +24,7 @@ def put(store: MemoryStore, key: str, content: bytes) -> None:
         writer.commit()
 
 
-def commit_point(store: MemoryStore, run: str, slot: datetime) -> None:
+def commit_point(store: MemoryStore, run: str, slot: datetime, **changes: object) -> None:
     digest = Digest()
     digest.write(b"data")
     found = digest.fingerprint()
@@ -38,7 +38,7 @@ def commit_point(store: MemoryStore, run: str, slot: datetime) -> None:
         strongroom_version="0", namespace="n", policy="p", policy_uid="u", run=run, run_uid=f"uid-{run}"[-64:],
         reason="Manual", slot=slot, started_at=slot, finished_at=slot, compression=Compression(codec="none"),
         files=[ManifestFile(artifact=artifact)],
-    )  # fmt: skip
+    ).model_copy(update=changes)  # fmt: skip
     prefix = recovery_point_prefix("n", "p", slot, run)
     put(store, f"{prefix}/db.dump", b"data")
     put(store, f"{prefix}/manifest.json", manifest.model_dump_json(by_alias=True).encode())
@@ -120,3 +120,22 @@ def test_no_more_is_deleted_than_the_result_can_name() -> None:
     assert outcome.kept == len(runs(store)) == days - len(outcome.deleted_runs)
     assert 0 < len(outcome.model_dump_json()) < 32_000
     assert len(prune(store, days).deleted_runs) == days - 1 - len(outcome.deleted_runs)
+
+
+def test_a_partial_backup_goes_like_others_once_verified_ones_are_newer() -> None:
+    store = MemoryStore()
+    commit_point(store, "early", FIRST - timedelta(days=1), outcome="Partial")
+    fill(store, 3)
+    commit_point(store, "late", FIRST + timedelta(days=1, hours=12), outcome="Partial")
+    outcome = prune(store, 3, retention={"keepLast": 2})
+    assert outcome.deleted_runs == ["early", "day-0"]
+    assert runs(store) == ["day-1", "late", "day-2"]
+
+
+def test_a_partial_backup_that_lacks_a_file_is_left_alone() -> None:
+    store = MemoryStore()
+    commit_point(store, "early", FIRST - timedelta(days=1), outcome="Partial")
+    store.delete(f"{recovery_point_prefix('n', 'p', FIRST - timedelta(days=1), 'early')}/db.dump")
+    fill(store, 3)
+    assert prune(store, 3).deleted_runs == ["day-0", "day-1"]
+    assert "early" in runs(store)
