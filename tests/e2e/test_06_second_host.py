@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cryptography import x509
 from tests.e2e.conftest import Shop
 from tests.e2e.stronghold import Stronghold, eventually, policy, run, secret, store
 
@@ -57,7 +58,10 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stronghold]:
     """A control plane that is reached by another address than 127.0.0.1."""
     started = Stronghold(
         tmp_path_factory.mktemp("vault") / "state",
-        options=("--engine", "unix:///nonexistent/docker.sock", "--bind", "127.0.0.2"),
+        options=(
+            *("--engine", "unix:///nonexistent/docker.sock"),
+            *("--bind", "127.0.0.2", "--advertise", "vault.example"),
+        ),
     )
     try:
         started.start()
@@ -85,6 +89,14 @@ def returning(joining: list[str]) -> list[str]:
     """The same command without the token, for later starts."""
     at = joining.index("--token")
     return joining[:at] + joining[at + 2 :]
+
+
+def test_the_certificate_is_for_the_bound_address_and_the_advertised_name(vault: Stronghold) -> None:
+    pem = (vault.state / "apiserver" / "pki" / "server.crt").read_bytes()
+    extension = x509.load_pem_x509_certificate(pem).extensions
+    names = extension.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert "vault.example" in names.get_values_for_type(x509.DNSName)
+    assert "127.0.0.2" in [str(one) for one in names.get_values_for_type(x509.IPAddress)]
 
 
 def test_the_printed_command_joins_and_both_hosts_are_ready(

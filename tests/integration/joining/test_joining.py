@@ -11,7 +11,13 @@ from tests.integration.joining.plane import Plane
 
 from strongroom.agent.folders import StateFolder
 from strongroom.agent.joining import credential_path, find_joined, find_stored, join
-from strongroom.api.hostaccounts import account_name, parse_join_token, read_claims
+from strongroom.api.hostaccounts import (
+    JoinToken,
+    account_name,
+    format_join_token,
+    parse_join_token,
+    read_claims,
+)
 from strongroom.apiserver.auth.accounts import Account, AccountTokens
 from strongroom.apiserver.auth.authority import ensure_certificates
 from strongroom.apiserver.auth.jwts import ensure_signing_key
@@ -114,6 +120,12 @@ def test_an_impostor_that_shows_the_true_authority_is_not_told_the_token(
         text = refused(request_to_join(plane.invite(host), server=url), JoinProblem.WrongAuthority)
     assert "is not its authority's" in text
     assert seen == ["/cacerts"]
+
+
+def test_a_token_without_a_pin_trusts_the_machines_own_authorities_alone(plane, host, request_to_join):
+    token = format_join_token(JoinToken(None, parse_join_token(plane.invite(host)).bearer))
+    text = refused(request_to_join(token), JoinProblem.Unreachable)
+    assert "certificate verify failed" in text
 
 
 @pytest.mark.parametrize(
