@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up that they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test demo demo-stop bench crds image clean
+.PHONY: help setup check format test demo demo-docker demo-stop bench crds image clean
 SHELL := /bin/bash
 BIN := .venv/bin
 # One file a process: each has its own servers.
@@ -13,15 +13,15 @@ setup:  ## Make .venv with pinned packages; install PostgreSQL and zstd where th
 	@scripts/setup.sh
 
 check: setup  ## Format, lint, types, layers, generated files
-	$(BIN)/ruff format --check operator tests
-	$(BIN)/ruff check operator tests
+	$(BIN)/ruff format --check operator tests scripts
+	$(BIN)/ruff check operator tests scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit/test_generated.py
 
 format: setup  ## Format, and mend what the linter can mend
-	$(BIN)/ruff check --fix operator tests
-	$(BIN)/ruff format operator tests
+	$(BIN)/ruff check --fix operator tests scripts
+	$(BIN)/ruff format operator tests scripts
 
 test: check  ## Everything: the gate, unit, contract, integration, end to end
 	@scripts/setup.sh --tests
@@ -30,6 +30,10 @@ test: check  ## Everything: the gate, unit, contract, integration, end to end
 
 demo: setup  ## The main job, end to end, in .demo/ (KEEP=1 leaves it running)
 	@KEEP=$(KEEP) scripts/demo.sh
+
+demo-docker: setup  ## A compose stack on a Docker Engine of its own, backed up and compared (KEEP=1 waits before it ends); as root
+	@scripts/setup.sh --tests
+	@KEEP=$(KEEP) PYTHONPATH=. $(BIN)/python scripts/demo_docker.py
 
 demo-stop:  ## Stop a demo that was left running
 	@scripts/demo.sh stop
@@ -46,4 +50,4 @@ image: setup  ## Build the container image on the Engine of DOCKER_HOST, without
 
 clean:  ## Remove what the targets above made
 	@scripts/demo.sh stop 2>/dev/null || true
-	rm -rf .venv .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .demo .demo-docker .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

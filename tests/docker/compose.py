@@ -89,12 +89,15 @@ class ComposeStack:
 
 
 @contextmanager
-def running_stack(engine: Engine, folder: Path) -> Iterator[ComposeStack]:
-    """Up and healthy, at the end down with its volumes. `folder` is made, with a copy of the sample."""
+def running_stack(engine: Engine, folder: Path, project: str | None = None) -> Iterator[ComposeStack]:
+    """Up and healthy, at the end down with its volumes. `folder` is made, with a copy of the sample.
+
+    Without a `project` it gets a name that no other stack of the Engine has.
+    """
     shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("certificates"))
     subprocess.run(["./certificates.sh"], cwd=folder, check=True)
     http_port, https_port = _free_ports()
-    stack = ComposeStack(engine, f"shop{secrets.token_hex(4)}", folder, http_port, https_port)
+    stack = ComposeStack(engine, project or f"shop{secrets.token_hex(4)}", folder, http_port, https_port)
     try:
         stack.up()
         yield stack

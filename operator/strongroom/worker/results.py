@@ -3,12 +3,12 @@
 import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from strongroom.api.errors import StrongroomError
-from strongroom.api.result import LARGEST_RESULT_BYTES, Outcome, WorkResult
+from strongroom.api.result import LARGEST_RESULT_BYTES, Artifact, Outcome, WorkResult
 from strongroom.worker.task import Done
 
 
@@ -16,16 +16,11 @@ def build_result(
     run_uid: str, done: Done, failure: StrongroomError | None, started: datetime, hide: Callable[[str], str]
 ) -> WorkResult:
     """Succeeded; with a failure Partial if some store is as it should be, else Failed."""
-    rows = sum(artifact.row_count or 0 for artifact in done.artifacts)
-    size = sum(artifact.stored_bytes for artifact in done.artifacts)
-    summary = (
-        f"{len(done.artifacts)} artifacts, {size} bytes stored, {rows} rows counted" if done.artifacts else ""
-    )
     return WorkResult(
         run_uid=run_uid,
         outcome=_outcome(done, failure),
         reason="Succeeded" if failure is None else failure.reason.name,
-        message=summary if failure is None else hide(failure.message),
+        message=_summary(done.artifacts) if failure is None else hide(failure.message),
         retryable=failure is not None and failure.reason.retryable,
         started_at=started,
         finished_at=datetime.now(UTC),
@@ -35,6 +30,19 @@ def build_result(
         retention=list(done.retention),
         stores=list(done.stores),
     )
+
+
+def _summary(artifacts: Sequence[Artifact]) -> str:
+    """What was made, in words; what was not counted is not told."""
+    rows = [artifact.row_count for artifact in artifacts if artifact.row_count is not None]
+    members = [artifact.member_count for artifact in artifacts if artifact.member_count is not None]
+    parts = [
+        f"{len(artifacts)} artifact{'s' * (len(artifacts) != 1)}" if artifacts else "",
+        f"{sum(artifact.stored_bytes for artifact in artifacts)} bytes stored" if artifacts else "",
+        f"{sum(rows)} rows counted" if rows else "",
+        f"{sum(members)} members counted" if members else "",
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _outcome(done: Done, failure: StrongroomError | None) -> Outcome:
