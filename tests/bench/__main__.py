@@ -1,6 +1,8 @@
 """`make bench`: ratios from one run on this machine. Nothing here asserts: machines differ, and CI's are noisy."""
 
+from tests.bench.container_bench import measure_container
 from tests.bench.idle_bench import measure_idle
+from tests.bench.media_bench import measure_media
 from tests.bench.worker_bench import measure_worker
 
 
@@ -8,6 +10,8 @@ def main() -> None:
     """The worker against pg_dump and the seed's script; then a thousand idle policies."""
     for title, measure in (
         ("One worker, a database of 1 GB", measure_worker),
+        ("One worker, the same database in a container", measure_container),
+        ("One worker, media files of 2 GB", measure_media),
         ("1,000 idle policies", measure_idle),
     ):
         print(title)

@@ -1,5 +1,6 @@
 """One artifact: read once; digested, checked, compressed and written to every store in that one pass; read back."""
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from strongroom.worker.progress import ProgressLines
 from strongroom.worker.readback import read_back
 
 _NOTES = 512
+_MOST_THREADS = 4
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def make_artifact(
     with ExitStack() as opened:
         writers = copies.each(lambda _, store: opened.enter_context(store.create(key)))
         fan = FanOut({name: NamedWriter(name, writer) for name, writer in writers.items()})
-        compressing = CompressingSink(build_compressor(recipe.compression), stored, fan)
+        compressor = build_compressor(recipe.compression, _compression_threads(reading.origin))
+        compressing = CompressingSink(compressor, stored, fan)
         lane = opened.enter_context(Lane(compressing))
         check = opened.enter_context(reading.start_check(recipe.level))
         stream = opened.enter_context(reading.start())
@@ -76,6 +79,11 @@ def make_artifact(
         copies.failures.update(fan.failures)
         copies.each(lambda name, _: _commit(writers[name], name, key, committed))
     return Made(reading, key, plain.fingerprint(), stored.fingerprint(), contents)
+
+
+def _compression_threads(origin: Origin) -> int:
+    """Threads beside the lane's own. A tree is read faster than one core compresses; a dump is not."""
+    return min(_MOST_THREADS, len(os.sched_getaffinity(0))) if origin.kind == "files" else 0
 
 
 def _commit(writer: StoreWriter, store: str, key: str, committed: Callable[[str, str], None]) -> None:
