@@ -11,6 +11,7 @@ from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupRun, parse_run, parse_store
 from strongroom.api.result import Artifact, ArtifactKind
 from strongroom.cli.cluster import ask, cluster_options
+from strongroom.cli.contents import describe_contents
 from strongroom.cli.quantities import ago, human_bytes
 from strongroom.cli.screens import build_table, open_console
 from strongroom.kube.client import KubeClient
@@ -118,12 +119,13 @@ def _describe(artifact: Artifact) -> None:
         f"  {artifact.file}  {human_bytes(artifact.stored_bytes)} (plain {human_bytes(artifact.plain_bytes)})"
     )
     click.echo(f"    sha256 {artifact.stored_sha256}")
-    if artifact.row_count is not None:
-        click.echo(
-            f"    {artifact.table_count} tables, {artifact.row_count} rows, server {artifact.server_version}, pg_dump {artifact.client_version}"
-        )
-    if artifact.member_count is not None:
-        click.echo(f"    {artifact.member_count} members, {human_bytes(artifact.member_bytes)} of files")
+    versions = (
+        f", server {artifact.server_version}, pg_dump {artifact.client_version}"
+        if artifact.table_count is not None
+        else ""
+    )
+    if contents := describe_contents(artifact):
+        click.echo(f"    {contents}{versions}")
     if artifact.changed_count or artifact.skipped_count:
         click.echo(
             f"    {artifact.changed_count} changed while they were read, {artifact.skipped_count} sockets and devices left out; the manifest names them"

@@ -24,6 +24,7 @@ from strongroom.api.kinds import BACKUP_RUN
 from strongroom.api.labels import POLICY_LABEL
 from strongroom.api.resources import BackupRun, parse_run
 from strongroom.cli.cluster import ask, cluster_options
+from strongroom.cli.contents import describe_contents
 from strongroom.cli.quantities import human_bytes
 from strongroom.kube.client import KubeClient
 from strongroom.kube.kinds import POLICIES, RUNS
@@ -105,11 +106,7 @@ def _report(run: BackupRun) -> None:
     state = run.status
     click.echo(f"{run.meta.name}: {state.phase}" + (f" - {state.message}" if state.message else ""))
     for artifact in state.artifacts:
-        what = f"{artifact.database}" if artifact.database else artifact.kind
-        rows = (
-            f", {artifact.table_count} tables, {artifact.row_count} rows"
-            if artifact.row_count is not None
-            else ""
-        )
+        part = "" if artifact.member_count is not None else f"/{artifact.database or artifact.kind}"
         level = artifact.verification.level if artifact.verification else "not verified"
-        click.echo(f"  {artifact.source}/{what}: {human_bytes(artifact.stored_bytes)} ({level}{rows})")
+        details = ", ".join(filter(None, (level, describe_contents(artifact))))
+        click.echo(f"  {artifact.source}{part}: {human_bytes(artifact.stored_bytes)} ({details})")
