@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 from contextlib import contextmanager
 
@@ -67,7 +68,7 @@ def source_order(host, store, *sources, hooks=None):
 @contextmanager
 def held(server):
     """A worker that dumps meanwhile waits for this lock."""
-    with server.connect("app") as connection:
+    with server.connect("app") as connection, connection.transaction():
         connection.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
         yield
 
@@ -144,7 +145,7 @@ async def test_a_worker_outlives_its_agent_and_is_taken_up_again(box, isolating,
 
 async def until_active(box, job):
     async def active():
-        return box.has_said("is taken up again") and (await box.look(job))["status"].get("active")
+        return box.has_said("is taken up again") and (await box.look(job)).get("status", {}).get("active")
 
     await until(active, "the worker is followed again")
 
@@ -168,29 +169,23 @@ async def test_a_killed_container_is_a_lost_worker_that_is_tried_again(box, isol
     with held(server):
         job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
         isolating.docker("kill", await worker_of(isolating))
-        await until_failed_once(box, job)
+        await until_failed(box, job)
     condition, _, result, found = await box.finished(job, seconds=90)
     assert (condition, found["status"]["failed"]) == ("Complete", 1), result["message"]
 
 
-async def until_failed_once(box, job):
+async def until_failed(box, job):
     async def failed():
-        return (await box.look(job))["status"].get("failed") == 1
+        return (await box.look(job)).get("status", {}).get("failed")
 
-    await until(failed, "the attempt is given up")
+    await until(failed, "an attempt has failed")
 
 
 async def test_containers_of_others_are_left_alone_and_our_own_strays_are_removed(box, isolating):
-    identity = (box.state / "identity").read_text().strip()
+    identity = await until(lambda: asyncio.to_thread(read_identity, box.state), "the agent has its name")
     strays = [
         isolating.docker(
-            "run",
-            "--detach",
-            f"--label=strongroom.dev/agent={agent}",
-            "--label=strongroom.dev/job=gone",
-            BASE,
-            "sleep",
-            "600",
+            "create", f"--label=strongroom.dev/agent={agent}", "--label=strongroom.dev/job=gone", BASE, "true"
         )
         for agent in (identity, "another")
     ]
@@ -201,6 +196,11 @@ async def test_containers_of_others_are_left_alone_and_our_own_strays_are_remove
     await until(swept, "the stray is removed")
     assert workers(isolating) == [strays[1]]
     isolating.docker("rm", "--force", strays[1])
+
+
+def read_identity(state):
+    path = state / "identity"
+    return path.read_text().strip() if path.exists() else None
 
 
 async def test_an_image_that_the_machine_does_not_allow_runs_nothing(box, isolating, server, tmp_path):
@@ -291,14 +291,42 @@ async def test_a_job_that_finds_no_engine_says_so_and_runs_when_it_is_back(box, 
     _, _, result, _ = await box.finished(given_up)
     assert result["reason"] == "EngineUnreachable"
     job = await box.send("shop", order=order, backoffLimit=50)
-    await until_failed_once_or_more(box, job)
+    await until_failed(box, job)
     await asyncio.to_thread(isolating.start)
     condition, _, result, _ = await box.finished(job, seconds=90)
     assert condition == "Complete", result["message"]
 
 
-async def until_failed_once_or_more(box, job):
-    async def failed():
-        return (await box.look(job))["status"].get("failed")
+async def test_an_agent_killed_at_any_moment_loses_no_job_and_leaves_no_container(
+    box, isolating, server, tmp_path
+):
+    order = network_order(box, server, tmp_path / "store")
+    order["backup"]["retention"] = {"keepLast": 10}
+    jobs = []
+    for number in range(3):
+        order["runUid"], order["backup"]["run"] = f"run-{number}", f"run-{number}"
+        jobs.append(await box.send("shop", order=json.dumps(order), backoffLimit=20))
+    chance = random.Random(8812)
+    for _ in range(6):
+        await asyncio.sleep(chance.uniform(0.3, 2.0))
+        box.kill()
+        box.start(**box.settings)
+    for job in jobs:
+        condition, _, result, _ = await box.finished(job, seconds=120)
+        assert condition == "Complete", result["message"]
+        await box.cleared(job)
+    assert len(list((tmp_path / "store").rglob("manifest.json"))) == len(jobs)
+    assert workers(isolating) == []
 
-    await until(failed, "an attempt has failed")
+
+async def test_the_host_alone_chooses_containers_where_the_image_is_present(box, isolating, server, tmp_path):
+    box.kill()
+    box.start(**box.settings | {"isolation": "auto", "worker_image": "strongroom:absent"})
+    job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
+    assert (await box.finished(job, seconds=60))[0] == "Failed"  # the tests' own worker runs as a process
+    assert "is process" in box.log.read_text()
+    box.kill()
+    box.start(**box.settings | {"isolation": "auto"})
+    job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
+    assert (await box.finished(job, seconds=60))[0] == "Complete"
+    assert "is container" in box.log.read_text()
