@@ -18,7 +18,7 @@ from tests.integration.postgres import PROGRAMS, Server, running_server
 ROUNDS = 3
 ROWS = 5_500_000
 _SETTINGS = "-c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=8GB -c shared_buffers=256MB"
-_TABLE = """
+TABLE = """
 CREATE TABLE orders AS
 SELECT g AS id, (g * 7919) % 100000 AS customer, md5(g::text) || ' ' || md5((g * 7)::text) AS note,
        (g % 100000)::numeric / 100 AS amount, timestamptz '2026-01-01 00:00Z' + g * interval '1 second' AS created,
@@ -34,7 +34,7 @@ def measure_worker(rows: int = ROWS, rounds: int = ROUNDS) -> dict[str, float]:
         tempfile.TemporaryDirectory(prefix="strongroom-bench-") as folder,
     ):
         server.create_database("bench")
-        server.execute(_TABLE.replace(":rows", str(rows)), "bench")
+        server.execute(TABLE.replace(":rows", str(rows)), "bench")
         server.execute("VACUUM ANALYZE orders", "bench")
         return _compare(server, Path(folder), rounds)
 

@@ -73,6 +73,9 @@ class Artifact(Fields):
     database: Annotated[str, Field(max_length=63)] | None = Field(
         default=None, description="Database that was dumped."
     )
+    container: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Container that it was read in, where a label names the containers."
+    )
     file: Annotated[str, Field(max_length=512)] = Field(
         description="File name below the recovery point's key prefix."
     )

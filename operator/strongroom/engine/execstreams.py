@@ -132,9 +132,7 @@ class ExecStream:
         if trailer is None:
             raise self._cut("the stream has no end mark")
         if self._options.measured and not trailer.fits(self._count, self._digest.hexdigest()):
-            raise self._cut(
-                f"{self._count} bytes came, which are not the {trailer.size_bytes} that were sent"
-            )
+            raise self._cut(f"the {self._count} bytes that came are not what was counted in the container")
         return trailer.exit_code
 
     def errors(self) -> str:

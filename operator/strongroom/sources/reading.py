@@ -40,6 +40,8 @@ class Origin:
     server_version: str | None = None
     client_version: str | None = None
     owner: str | None = None
+    container: str | None = None
+    """Name of the container, where a source reads several."""
     extensions: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     not_included: list[str] = field(default_factory=list)

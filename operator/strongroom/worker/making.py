@@ -129,6 +129,7 @@ def _describe(made: Made, recipe: Recipe, now: datetime) -> ManifestFile:
         source=origin.source,
         kind=origin.kind,
         database=origin.database,
+        container=origin.container,
         file=made.key.rpartition("/")[2],
         plain_bytes=made.plain.size_bytes,
         plain_sha256=made.plain.sha256,

@@ -51,8 +51,8 @@ def usual_bytes(origin: Origin, catalogues: Mapping[str, Catalogue]) -> int | No
         file.artifact.plain_bytes
         for point in latest
         for file in point.manifest.files
-        if (file.artifact.source, file.artifact.kind, file.artifact.database)
-        == (origin.source, origin.kind, origin.database)
+        if (file.artifact.source, file.artifact.kind, file.artifact.database, file.artifact.container)
+        == (origin.source, origin.kind, origin.database, origin.container)
     ]
     return int(statistics.median(lengths)) if lengths else None
 

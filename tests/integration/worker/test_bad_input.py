@@ -349,7 +349,7 @@ def test_a_worker_cut_off_from_its_reader_still_makes_its_backup(workshop: Works
 def test_more_databases_than_a_recovery_point_holds_are_refused_before_the_first_is_read(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("strongroom.worker.backup.MOST_ARTIFACTS", 1)
+    monkeypatch.setattr("strongroom.worker.planning.MOST_ARTIFACTS", 1)
     finished = workshop.run_here(workshop.order())
     assert finished.result.reason == Reason.InvalidSpec.name
     assert "name them in several policies" in finished.result.message

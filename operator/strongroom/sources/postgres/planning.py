@@ -66,8 +66,7 @@ def plan_containers(
     readings: list[Reading] = []
     for container in _containers(source, postgres, engine, owner):
         inside = Inside(engine, container, source, build_marker(owner.run_uid))
-        stem = f"{source}.{encode_name(container.name)}" if postgres.labelled else source
-        readings += _plan_inside(look_inside(inside, login), postgres, clients, stem)
+        readings += _plan_inside(look_inside(inside, login), postgres, clients)
     return readings
 
 
@@ -91,7 +90,7 @@ def _containers(source: str, postgres: PostgresSource, engine: Engine, owner: Ow
 
 
 def _plan_inside(
-    server: ContainerServer, postgres: PostgresSource, clients: Sequence[Client], stem: str
+    server: ContainerServer, postgres: PostgresSource, clients: Sequence[Client]
 ) -> list[Reading]:
     wanted = postgres.databases
     if not wanted and not postgres.all_databases:
@@ -100,4 +99,6 @@ def _plan_inside(
     able = [client for client in clients if client.major >= server.major]
     # A pg_restore of this machine saves the way of every byte back into the container.
     restorer = min(able, key=lambda client: client.major) if able else server
-    return build_readings(Access(server, server, restorer, stem), postgres, facts)
+    name = server.inside.container.name if postgres.labelled else None
+    stem = server.source if name is None else f"{server.source}.{encode_name(name)}"
+    return build_readings(Access(server, server, restorer, stem, name), postgres, facts)

@@ -24,12 +24,16 @@ _READINGS = 100
 
 @dataclass(frozen=True)
 class Access:
-    """One server, the programs that dump it, and the one that reads dumps. `stem` begins the names of its files."""
+    """One server, the programs that dump it, and the one that reads dumps.
+
+    `stem` begins the names of its files; `container` is there where a source has several.
+    """
 
     server: Server
     programs: Programs
     restorer: Restorer
     stem: str
+    container: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,7 @@ def _database_reading(
         postgres=postgres,
         origin=Origin(
             source=access.server.source,
+            container=access.container,
             kind="database",
             database=facts.name,
             server_version=server.version,
@@ -121,6 +126,7 @@ def _globals_reading(access: Access, server: ServerFacts) -> GlobalsReading:
         access=access,
         origin=Origin(
             source=access.server.source,
+            container=access.container,
             kind="globals",
             database=None,
             server_version=server.version,
