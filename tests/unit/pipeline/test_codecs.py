@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strongroom.api.backuppolicy import Codec, Compression
@@ -96,6 +96,7 @@ def test_what_follows_the_end_is_told(codec: Codec, addition: bytes) -> None:
     assert outcome(codec, compressed(codec, [b"row " * 3000]) + addition) is None
 
 
+@settings(deadline=None)
 @given(
     content=st.binary(max_size=3000),
     repeat=st.integers(1, 200),

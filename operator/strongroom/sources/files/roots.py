@@ -30,11 +30,16 @@ def build_root(place: str, what: str) -> Root:
 
 
 def build_named_root(places: dict[str, str], what: str) -> Root:
-    """The archive of several paths of the host, by path the place where each is seen; stored as paths without a slash."""
+    """The archive of several paths of the host, by path the place where each is seen; stored as paths without a slash.
+
+    tar tries every tree's renaming on every name, one after the other. So that it fits the names of its tree alone, each
+    tree's given names begin with another number of `./`, and no stored name with any.
+    """
     trees = []
-    for path, place in places.items():
+    for number, (path, place) in enumerate(places.items(), start=1):
         real = os.fsencode(resolve_place(place, what))
-        trees.append(Tree(real, real.lstrip(b"/"), os.fsencode(path).lstrip(b"/")))
+        stored = os.path.normpath(os.fsencode(path)).lstrip(b"/")
+        trees.append(Tree(real, b"./" * number + real.lstrip(b"/"), stored))
     return Root(b"/", tuple(trees))
 
 

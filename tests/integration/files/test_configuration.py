@@ -1,0 +1,95 @@
+"""Configuration by paths: each under its own path, whatever links lead there."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.integration.files.orders import Trees
+from tests.integration.files.trees import HARD_NAMES, extract
+
+from strongroom.api.result import WorkResult
+from strongroom.sources.files.composefiles import named_files
+
+
+def run(trees: Trees, paths: list[Path], mounts: Any = None, **fields: Any) -> WorkResult:
+    config = {"allowUnencrypted": True, "paths": [str(path) for path in paths], **fields}
+    return trees.run(sources=[{"name": "config", "config": config}], mounts=mounts)[1]
+
+
+def unpack(trees: Trees, result: WorkResult) -> Path:
+    assert result.outcome == "Succeeded", result.message
+    archive = trees.folder / "plain.tar"
+    with archive.open("wb") as file:
+        subprocess.run(["zstd", "-dc", trees.artifact(result)], stdout=file, check=True)
+    extract(archive, trees.folder / "out")
+    return trees.folder / "out"
+
+
+def test_files_and_folders_keep_their_paths_without_the_slash(trees: Trees) -> None:
+    (trees.root / "conf.d").mkdir()
+    (trees.root / "conf.d/a.conf").write_text("a")
+    result = run(trees, [trees.root / "conf.d", trees.root / "file", trees.root / "conf.d/a.conf"])
+    out = unpack(trees, result)
+    inside = out / trees.root.relative_to("/")
+    assert (inside / "conf.d/a.conf").read_text() == "a"
+    assert (inside / "file").read_bytes() == b"content"
+    assert result.artifacts[0].member_count == 3
+
+
+def test_a_path_that_is_a_link_holds_what_it_leads_to_under_its_own_name(trees: Trees) -> None:
+    (trees.root / "archive").mkdir()
+    (trees.root / "archive/cert.1,&\\.pem").write_text("certificate")
+    (trees.root / "live.pem").symlink_to("archive/cert.1,&\\.pem")
+    (trees.root / "odd.*[a],\\1 & folder").symlink_to("archive")
+    out = unpack(trees, run(trees, [trees.root / "live.pem", trees.root / "odd.*[a],\\1 & folder"]))
+    inside = out / trees.root.relative_to("/")
+    assert (inside / "live.pem").read_text() == "certificate"
+    assert (inside / "odd.*[a],\\1 & folder/cert.1,&\\.pem").read_text() == "certificate"
+
+
+def test_names_that_are_hard_to_keep_survive_another_place(trees: Trees) -> None:
+    for name in HARD_NAMES:
+        (trees.root / name.decode(errors="surrogateescape")).write_bytes(name)
+    mounts = {"paths": {"/etc/shop, & co": str(trees.root)}}
+    out = unpack(trees, run(trees, [Path("/etc/shop, & co")], mounts))
+    for name in HARD_NAMES:
+        assert (out / "etc/shop, & co" / name.decode(errors="surrogateescape")).read_bytes() == name
+
+
+def test_patterns_leave_out_by_the_paths_of_the_host(trees: Trees) -> None:
+    (trees.root / "private.key").touch()
+    out = unpack(trees, run(trees, [trees.root], exclude=[f"{trees.root}/*.key"]))
+    inside = out / trees.root.relative_to("/")
+    assert {path.name for path in inside.iterdir()} == {"file"}
+
+
+def test_a_listed_path_that_is_missing_fails_the_run(trees: Trees) -> None:
+    result = run(trees, [trees.root / "file", trees.root / "missing"])
+    assert (result.outcome, result.reason) == ("Failed", "SourceMissing")
+    assert "missing" in result.message
+
+
+def test_files_that_a_compose_file_names_are_found() -> None:
+    text = b"""
+services:
+  a: {env_file: a.env}
+  b: {env_file: [./b.env, {path: /etc/c.env, required: false}]}
+  c: {env_file: "${DIR}/d.env"}
+  d: null
+secrets: {key: {file: ./secrets/key}, outside: {external: true}}
+configs: {site: {file: ../site.conf}}
+"""
+    assert named_files(text, "/srv/shop") == [
+        "/srv/shop/a.env",
+        "/srv/shop/b.env",
+        "/etc/c.env",
+        "/srv/shop/secrets/key",
+        "/srv/site.conf",
+    ]
+
+
+@pytest.mark.parametrize("text", [b"", b"- list", b"a: !custom b", b"{"])
+def test_what_is_no_compose_file_is_told(text: bytes) -> None:
+    with pytest.raises(ValueError):
+        named_files(text, "/srv")
