@@ -47,6 +47,7 @@ class Taken(StrictFields):
     settle_seconds: Annotated[float, Field(ge=0, le=31_536_000)] = Field(
         description="How long the Engine may be at it after it was asked, even if the one who asked is gone."
     )
+    asked_at: Time | None = Field(default=None, description="When the Engine was about to be asked.")
     done: bool = Field(default=False, description="Whether the Engine has said that it is done.")
 
 
@@ -89,13 +90,16 @@ class Journal:
         return self._add(Entry(number=self.next_number, recorded_at=datetime.now(UTC), command=command))
 
     def record(self, taken: Taken) -> Entry:
-        """Write what is about to be done to a container. To be called before it is done."""
+        """Write what is to be done to a container, and what it is. To be called for all before anything is done to one."""
         return self._add(Entry(number=self.next_number, recorded_at=datetime.now(UTC), taken=taken))
 
-    def confirm(self, entry: Entry) -> None:
+    def ask(self, entry: Entry) -> Entry:
+        """Write that the Engine is asked next. To be called before it is."""
+        return self._update(entry, asked_at=datetime.now(UTC))
+
+    def confirm(self, entry: Entry) -> Entry:
         """Write that the Engine has done it."""
-        if entry.taken is not None:
-            self._add(entry.model_copy(update={"taken": entry.taken.model_copy(update={"done": True})}))
+        return self._update(entry, done=True)
 
     def remove(self, entry: Entry) -> None:
         """Write that it is undone. Idempotent."""
@@ -118,6 +122,10 @@ class Journal:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06}.json"
+
+    def _update(self, entry: Entry, **changes: object) -> Entry:
+        taken = entry.taken and entry.taken.model_copy(update=changes)
+        return self._add(entry.model_copy(update={"taken": taken}))
 
     def _add(self, entry: Entry) -> Entry:
         if not self._folder.is_dir():

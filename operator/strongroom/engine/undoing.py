@@ -3,9 +3,10 @@
 Idempotent: cut short at any point, the next call goes on. A command may therefore run twice.
 """
 
+import itertools
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -59,39 +60,61 @@ def undo_all(engine: Engine, journal: Journal, debts: Debts, *, first: int = 1) 
     Raises EngineUnreachable at once; what is left stays in the journal. Raises HookFailed at the end for a service that does
     not start (its entry stays) and for a command that failed (it has been run, and is not owed any more).
     """
+    owed = [entry for entry in journal.entries() if entry.number >= first]
     failures: list[StrongroomError] = []
-    started: Look | None = None
-    for entry in journal.entries():
-        if entry.number < first:
-            break
-        try:
-            started = _undo(engine, entry, debts, started) or started
-        except StrongroomError as error:
-            if error.reason is Reason.EngineUnreachable:
-                raise
-            failures.append(error)
-            if entry.taken is not None:
-                continue
-        journal.remove(entry)
+    for is_command, entries in itertools.groupby(owed, key=lambda entry: entry.command is not None):
+        act = _run_owed if is_command else _put_all_back
+        failures += act(engine, journal, list(entries), debts)
     if failures:
         raise StrongroomError(Reason.HookFailed, "; ".join(error.message for error in failures))
 
 
-def _undo(engine: Engine, entry: Entry, debts: Debts, started: Look | None) -> Look | None:
-    """Undo one entry; the container if it was started. `started` is the one started before."""
-    if entry.taken is not None:
-        return _put_back(engine, entry.taken, entry.recorded_at, started)
-    found = None if entry.command is None else debts.command(entry.command)
-    if found is not None:
-        run_hook(engine, *found, marker=debts.marker)
-    return None
+def _run_owed(
+    engine: Engine, journal: Journal, entries: Sequence[Entry], debts: Debts
+) -> list[StrongroomError]:
+    """Run the commands; those that failed. None of them is owed any more."""
+    failures = []
+    for entry in entries:
+        found = None if entry.command is None else debts.command(entry.command)
+        try:
+            if found is not None:
+                run_hook(engine, *found, marker=debts.marker)
+        except StrongroomError as error:
+            if error.reason is Reason.EngineUnreachable:
+                raise
+            failures.append(error)
+        journal.remove(entry)
+    return failures
 
 
-def _put_back(engine: Engine, taken: Taken, asked_at: datetime, started: Look | None) -> Look | None:
-    """Make it run, if it ran before; the container if it had to be started."""
-    if taken.state != "running":
+def _put_all_back(
+    engine: Engine, journal: Journal, entries: Sequence[Entry], _debts: Debts
+) -> list[StrongroomError]:
+    """Make run what ran; why some do not.
+
+    None is forgotten before all were tried: an Engine that goes away meanwhile takes along those that were started already.
+    """
+    failures, started, running = [], None, []
+    for entry in entries:
+        try:
+            started = _put_back(engine, entry, started) or started
+        except StrongroomError as error:
+            if error.reason is Reason.EngineUnreachable:
+                raise
+            failures.append(error)
+        else:
+            running.append(entry)
+    for entry in running:
+        journal.remove(entry)
+    return failures
+
+
+def _put_back(engine: Engine, entry: Entry, started: Look | None) -> Look | None:
+    """Make it run, if it ran before; the container if it had to be started. `started` is the one started before."""
+    taken = entry.taken
+    if taken is None or taken.state != "running":
         return None
-    found = _settled(engine, taken, asked_at)
+    found = _settled(engine, taken)
     try:
         if found is None:
             log.warning("container %s is gone (removed or made anew): nothing to put back", taken.name)
@@ -121,15 +144,17 @@ def _await_what_it_needs(engine: Engine, container: Look, started: Look | None) 
         await_healthy(engine, started.id, started.name)
 
 
-def _settled(engine: Engine, taken: Taken, asked_at: datetime) -> Look | None:
+def _settled(engine: Engine, taken: Taken) -> Look | None:
     """The container once the Engine can no longer be at what was asked of it.
 
     Whoever asked may have been killed meanwhile, and the Engine stops the container all the same, after we have looked.
     """
-    seconds = taken.settle_seconds - (datetime.now(UTC) - asked_at).total_seconds()
-    end = time.monotonic() + min(taken.settle_seconds, seconds)
     found = look_at(engine, taken.container)
-    while not taken.done and _is_as_before(found, taken) and time.monotonic() < end:
+    if taken.asked_at is None or taken.done:
+        return found
+    seconds = taken.settle_seconds - (datetime.now(UTC) - taken.asked_at).total_seconds()
+    end = time.monotonic() + min(taken.settle_seconds, seconds)
+    while _is_as_before(found, taken) and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
         found = look_at(engine, taken.container)
     return found

@@ -73,10 +73,13 @@ class _Hooking:
         self._owe("on_failure", self._hooks.on_failure)
         for index, command in enumerate(self._hooks.before):
             run_hook(self._engine, command, self._field(f"before[{index}]"), marker=self._debts.marker)
-        for container in order_for_stopping(self._matched(self._hooks.stop, "stop")):
-            self._take(container, "Stop")
-        for container in self._matched(self._hooks.pause, "pause"):
-            self._take(container, "Pause")
+        stop = order_for_stopping(self._matched(self._hooks.stop, "stop"))
+        pause = [each for each in self._matched(self._hooks.pause, "pause") if each not in stop]
+        # All of them first: whatever dies from here on, what ran is known.
+        entries = [self._record(each, "Stop") for each in stop]
+        entries += [self._record(each, "Pause") for each in pause]
+        for entry in entries:
+            self._take(entry)
 
     def finish(self) -> None:
         """After a reading that succeeded. It did not, if a service ran meanwhile."""
@@ -115,28 +118,35 @@ class _Hooking:
             found.update({container.id: container for container in matched})
         return list(found.values())
 
-    def _take(self, container: Container, action: Literal["Stop", "Pause"]) -> None:
-        """Record what it is, and stop or pause it if it runs. The record comes first: whoever finds it can put things right."""
+    def _record(self, container: Container, action: Literal["Stop", "Pause"]) -> Entry:
         found = look_at(self._engine, container.id)
         if found is None:
             raise StrongroomError(Reason.HookFailed, f"{container} was removed while hooks were begun")
-        timeout = math.ceil(parse_duration(self._hooks.stop_timeout).total_seconds())
         taken = Taken(
             action=action,
             container=found.id,
             name=container.name,
             state=found.state,
             started_at=found.started_at,
-            settle_seconds=SETTLE_SECONDS + (timeout if action == "Stop" else 0),
+            settle_seconds=SETTLE_SECONDS + (self._stop_seconds if action == "Stop" else 0),
         )
-        entry = self._journal.record(taken)
-        if found.state != "running":
+        return self._journal.record(taken)
+
+    def _take(self, entry: Entry) -> None:
+        """Stop or pause it, if it was running."""
+        taken = entry.taken
+        if taken is None or taken.state != "running":
             return
-        if action == "Stop":
-            stop_container(self._engine, found.id, container.name, timeout)
+        entry = self._journal.ask(entry)
+        if taken.action == "Stop":
+            stop_container(self._engine, taken.container, taken.name, self._stop_seconds)
         else:
-            pause_container(self._engine, found.id, container.name)
+            pause_container(self._engine, taken.container, taken.name)
         self._journal.confirm(entry)
+
+    @property
+    def _stop_seconds(self) -> int:
+        return math.ceil(parse_duration(self._hooks.stop_timeout).total_seconds())
 
     def _refuse_intruders(self) -> None:
         """Raise HookFailed if a service came to life meanwhile: it may have written into what was read."""

@@ -49,16 +49,21 @@ class Services:
         given = ["--detach", "--stop-signal=KILL", f"--volume={self.log}:/log", *options]
         return self.engine.docker("run", *given, "--name", name, BASE, *command)
 
-    def compose(self, service: str, *options: str, needs: str = "") -> str:
+    def compose(
+        self,
+        service: str,
+        *options: str,
+        needs: str = "",
+        command: tuple[str, ...] = ("sleep", "infinity"),
+    ) -> str:
         """A container as compose v2 would label it."""
         labels = {
             COMPOSE_PROJECT_LABEL: "shop",
             COMPOSE_SERVICE_LABEL: service,
             COMPOSE_DEPENDS_ON_LABEL: needs,
         }
-        return self.run(
-            f"shop-{service}", *(f"--label={key}={value}" for key, value in labels.items()), *options
-        )
+        given = [f"--label={key}={value}" for key, value in labels.items()]
+        return self.run(f"shop-{service}", *given, *options, command=command)
 
     def states(self) -> dict[str, str]:
         lines = self.engine.docker("ps", "--all", "--format", "{{.Names}} {{.State}}").splitlines()

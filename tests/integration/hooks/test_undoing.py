@@ -28,7 +28,7 @@ def left_stopped(services: Services, name: str, *, action: str = "Stop", done: b
             "settleSeconds": 3,
         }
     )
-    entry = services.journal.record(taken)
+    entry = services.journal.ask(services.journal.record(taken))
     if done:
         services.engine.docker(action.lower(), name)
         services.journal.confirm(entry)
