@@ -1,6 +1,7 @@
 """Hooks of Jobs on a real Engine, with the real agent and worker: whatever is killed, afterwards exactly what ran runs."""
 
 import asyncio
+import dataclasses
 import json
 import os
 import signal
@@ -9,11 +10,14 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from tests.integration.hooks.services import RUN_UID, Services, of, work_order
+from tests.integration.agent.hosts import TIMING
+from tests.integration.embedded import until
+from tests.integration.hooks.services import RUN_UID, Services, of, say, work_order
 
 from strongroom.agent.allowances import Allowances
 from strongroom.agent.folders import StateFolder
 from strongroom.engine.journal import Journal
+from strongroom.kube.kinds import JOBS
 
 REAL = (sys.executable, "-m", "strongroom", "worker")
 # Ends a moment after it was told to, so that there is a time in which it is being stopped.
@@ -149,3 +153,90 @@ async def test_whatever_is_killed_exactly_what_ran_runs(own_host, services, kill
         assert (condition, result["outcome"]) == ("Complete", "Succeeded"), (moment, result["message"])
         await own_host.cleared(job)
         assert services.states() == RUNNING, moment
+
+
+async def claimed(watched):
+    return all(each.folder.plan() for each in watched)
+
+
+async def test_two_jobs_that_stop_one_service_take_turns(own_host, services):
+    start(own_host, services, max_jobs=2)
+    hooks = [{"stop": [of("web")]}, {"stop": [{"name": "shop-web"}], "pause": [of("cache")]}]
+    jobs = [
+        await send(own_host, services, each, run=f"run-{number}", policy=f"shop-{number}")
+        for number, each in enumerate(hooks)
+    ]
+    watched = [Watched(own_host, services, job) for job in jobs]
+    together = []
+
+    def watch():
+        while any(each.folder.plan() for each in watched):
+            counts = [len(each.entries()) for each in watched]
+            together.append(all(counts))
+
+    await until(lambda: claimed(watched), "both Jobs are claimed")
+    await asyncio.to_thread(watch)
+    for job in jobs:
+        condition, _, result, _ = await own_host.finished(job, seconds=60)
+        assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
+    assert [each.most for each in watched] == [1, 2]
+    assert not any(together)
+    assert services.states() == RUNNING
+
+
+async def test_while_the_engine_is_away_the_result_is_told_and_services_run_when_it_is_back(
+    own_host, services
+):
+    timing = dataclasses.replace(TIMING, undo_seconds=0.5)
+    start(own_host, services, timing=timing)
+    job = await send(own_host, services, HOOKS, backoffLimit=0)
+    watched = Watched(own_host, services, job)
+    await asyncio.to_thread(watched.until, "while it reads")
+    await asyncio.to_thread(services.engine.kill)
+    condition, _, result, _ = await own_host.finished(job, seconds=60)
+    assert (condition, result["reason"]) == ("Failed", "EngineUnreachable")
+    assert "still to be undone on the host" in result["message"]
+    own_host.kill()
+    start(own_host, services, timing=timing)
+    await asyncio.to_thread(services.engine.start)
+    await own_host.cleared(job)
+    assert services.states() == RUNNING
+
+
+async def test_commands_that_a_killed_worker_owes_are_run_by_the_agent(own_host, services):
+    start(own_host, services)
+    hooks = {"stop": [of("web")], "after": [say("after", "cache")], "onFailure": [say("failed", "web")]}
+    job = await send(own_host, services, hooks, backoffLimit=0)
+    watched = Watched(own_host, services, job)
+    await asyncio.to_thread(watched.until, "after a stop")
+    kill_worker(own_host, services, watched)
+    condition, _, result, _ = await own_host.finished(job, seconds=60)
+    assert (condition, result["reason"]) == ("Failed", "WorkerLost")
+    assert services.said() == ["failed", "after"]
+    assert services.states() == RUNNING
+
+
+async def test_a_job_deleted_while_services_are_stopped_leaves_them_running(own_host, services):
+    start(own_host, services)
+    job = await send(own_host, services, HOOKS)
+    watched = Watched(own_host, services, job)
+    await asyncio.to_thread(watched.until, "after a stop")
+    await own_host.client.delete(JOBS, own_host.namespace, job["metadata"]["name"])
+    await own_host.cleared(job)
+    assert services.states() == RUNNING
+
+
+async def test_a_service_that_does_not_start_again_is_told_and_tried_on(own_host, services):
+    published = "--publish=127.0.0.1:41874:80"
+    services.compose("proxy", published)
+    start(own_host, services, timing=dataclasses.replace(TIMING, undo_seconds=0.5))
+    job = await send(own_host, services, {"stop": [of("proxy")]}, backoffLimit=0)
+    watched = Watched(own_host, services, job)
+    await asyncio.to_thread(watched.until, "after a stop")
+    services.run("squatter", published)
+    condition, _, result, _ = await own_host.finished(job, seconds=60)
+    assert (condition, result["reason"]) == ("Failed", "HookFailed")
+    assert "still to be undone on the host: container shop-proxy cannot be started" in result["message"]
+    services.engine.docker("rm", "--force", "squatter")
+    await own_host.cleared(job)
+    assert services.states() == RUNNING | {"shop-proxy": "running"}
