@@ -2,6 +2,7 @@
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.sources import Source
+from strongroom.engine.execs import build_marker
 from strongroom.sources.files.configuration import plan_config
 from strongroom.sources.files.readings import plan_files
 from strongroom.sources.reading import Reading
@@ -11,7 +12,8 @@ from strongroom.worker.task import Task
 def plan_tree(task: Task, source: Source) -> list[Reading]:
     """Look at a files or config source. Raises what `plan_files` and `plan_config` raise, and EncryptionRequired."""
     if source.files is not None:
-        return plan_files(source.name, source.files, task.places, task.engine)
+        marker = build_marker(task.order.run_uid)
+        return plan_files(source.name, source.files, task.places, task.engine, marker)
     if source.config is None:
         raise StrongroomError(
             Reason.Unsupported, f"source {source.name}: a type that this version does not read"

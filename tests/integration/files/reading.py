@@ -16,7 +16,7 @@ def no_engine() -> Engine:
 
 def plan(path: Path, **fields: Any) -> Reading:
     source = FilesSource.model_validate({"path": str(path), **fields})
-    return plan_files("media", source, HOST, no_engine)[0]
+    return plan_files("media", source, HOST, no_engine, "strongroom-test")[0]
 
 
 def read(reading: Reading, archive: Path) -> Contents:

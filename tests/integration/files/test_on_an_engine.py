@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.docker.compose import ComposeStack
 from tests.docker.engine import Engine
-from tests.images.build import WEB
+from tests.images.build import POSTGRES_BUSYBOX, WEB
 from tests.integration.files.orders import Trees
 from tests.integration.files.trees import describe_tree, extract
 
@@ -114,6 +114,33 @@ def test_an_engine_that_is_away_is_told_and_may_come_back(trees: Trees) -> None:
     trees.engine_url = f"unix://{trees.folder}/nothing.sock"
     _, result = trees.run(sources=[{"name": "media", "files": {"volume": "media"}}])
     assert (result.reason, result.retryable) == ("EngineUnreachable", True)
+
+
+@pytest.mark.parametrize(("image", "producer"), [(WEB, "GNU tar"), (POSTGRES_BUSYBOX, "busybox tar")])
+def test_a_path_in_a_containers_own_layer_is_archived_by_the_tar_inside(
+    on_engine: Trees, engine: Engine, tmp_path: Path, image: str, producer: str
+) -> None:
+    box = engine.docker("run", "--detach", "--network=none", "--entrypoint=sleep", image, "1000000")
+    name = engine.docker("inspect", "--format={{.Name}}", box).removeprefix("/")
+    script = "mkdir -p /own/layer/deep && cd /own/layer && echo text > deep/file && ln -s deep soft && ln deep/file hard"
+    engine.docker(
+        "exec", "--user=0", box, "sh", "-c", f"{script} && chown 1234:5678 hard && mkdir /own/empty"
+    )
+    where = {"container": {"name": name}}
+    for path, members in (("/own/layer", 5), ("/own/layer/deep/file", 1)):
+        result = run(on_engine, {"inContainer": {**where, "path": path}}, f"run-{members}")
+        assert (result.outcome, result.artifacts[0].member_count) == ("Succeeded", members), result.message
+        assert str(result.artifacts[0].client_version).startswith(producer)
+    found = unpack(
+        on_engine, run(on_engine, {"inContainer": {**where, "path": "/own/layer"}}), tmp_path / "out"
+    )
+    assert (found / "deep/file").read_text() == "text\n"
+    assert (found / "hard").stat().st_uid == 1234
+    assert (found / "hard").samefile(found / "deep/file")
+    assert str((found / "soft").readlink()) == "deep"
+    for path, reason in (("/own/missing", "SourceMissing"), ("/own/empty", "SourceEmpty")):
+        assert run(on_engine, {"inContainer": {**where, "path": path}}, "failing").reason == reason
+    engine.docker("rm", "--force", box)
 
 
 def config(trees: Trees, fields: dict[str, Any], name: str = "first") -> WorkResult:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.filesources import OnChange
@@ -26,6 +26,11 @@ class Ledger:
     held: Tally | None = None
 
     @property
+    def source(self) -> str:
+        """Name of the source."""
+        return self.walk.source
+
+    @property
     def changed(self) -> Notes:
         """Files that changed or vanished."""
         return self.walk.vanished.joined(self.messages.changed)
@@ -40,24 +45,45 @@ class Ledger:
         if self.held is None:
             members = self.walk.members - self.messages.absent
             names = self.walk.names - self.messages.absent_names
-            self._compare(found, Tally(members, found.size_bytes, names))
+            compare_tallies(self.source, found, Tally(members, found.size_bytes, names, found.folders))
             self.held = found
-        self._compare(found, self.held)
+        compare_tallies(self.source, found, self.held)
 
-    def _compare(self, found: Tally, expected: Tally) -> None:
-        same_names = (found.names - expected.names) % _HASH_MODULUS == 0
-        if (found.members, found.size_bytes) != (expected.members, expected.size_bytes) or not same_names:
-            raise StrongroomError(
-                Reason.VerificationFailed,
-                f"source {self.walk.source}: the archive holds {found.members} members with {found.size_bytes} bytes "
-                f"instead of {expected.members} with {expected.size_bytes}, or others",
-            )
+
+def compare_tallies(source: str, found: Tally, expected: Tally) -> None:
+    """VerificationFailed unless they are of the same members."""
+    same_names = (found.names - expected.names) % _HASH_MODULUS == 0
+    if (found.members, found.size_bytes) != (expected.members, expected.size_bytes) or not same_names:
+        raise StrongroomError(
+            Reason.VerificationFailed,
+            f"source {source}: the archive holds {found.members} members with {found.size_bytes} bytes "
+            f"instead of {expected.members} with {expected.size_bytes}, or others",
+        )
+
+
+class Account(Protocol):
+    """What is known of one reading when its stream has ended."""
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+
+    @property
+    def changed(self) -> Notes:
+        """Files that changed or vanished."""
+
+    @property
+    def skipped(self) -> Notes:
+        """Sockets and devices."""
+
+    def compare(self, found: Tally) -> None:
+        """Raise unless a stream that holds this is what was read."""
 
 
 class FilesCheck:
     """See Check."""
 
-    def __init__(self, ledger: Ledger, on_change: OnChange) -> None:
+    def __init__(self, ledger: Account, on_change: OnChange) -> None:
         """Begin; the ledger is looked at when the stream has ended."""
         self._ledger = ledger
         self._on_change = on_change
@@ -70,7 +96,7 @@ class FilesCheck:
         self._ledger.compare(tally)
         changed = self._ledger.changed
         if changed.count and self._on_change == "Fail":
-            raise files_changed(self._ledger.walk.source, changed)
+            raise files_changed(self._ledger.source, changed)
         return Contents(
             member_count=tally.members,
             member_bytes=tally.size_bytes,

@@ -8,10 +8,11 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.filesources import ContainerPath, FilesSource, OnChange
 from strongroom.api.result import ArtifactKind, VerificationLevel
 from strongroom.engine.connecting import Engine
-from strongroom.engine.containers import find_container
+from strongroom.engine.containers import Container, find_container
 from strongroom.engine.volumes import find_volume, resolve_mount
 from strongroom.sources.files.archiving import OPTIONS, Tar, TarStream, find_tar
 from strongroom.sources.files.checks import FilesCheck, Ledger
+from strongroom.sources.files.incontainer import Place, plan_container
 from strongroom.sources.files.messages import Messages
 from strongroom.sources.files.places import Places
 from strongroom.sources.files.roots import Root, build_root, descend
@@ -60,13 +61,20 @@ class Choice:
 
 
 def plan_files(
-    source: str, files: FilesSource, places: Places, engine: Callable[[], Engine]
+    source: str, files: FilesSource, places: Places, engine: Callable[[], Engine], marker: str
 ) -> list[Reading]:
-    """Find the tree and look whether there is anything in it.
+    """Find the tree and look whether there is anything in it. `marker`: what programs bear that run inside containers.
 
     Raises SourceMissing, SourceEmpty, ReadFailed, InvalidSpec, ClientMissing; and for a container what `find_container` does.
     """
-    root = build_root(_find_place(source, files, places, engine), f"source {source}")
+    if files.in_container is not None:
+        found = _find_mounted(source, files.in_container, places, engine())
+        if isinstance(found, Container):
+            return [plan_container(source, files, Place(engine(), found, files.in_container.path, marker))]
+        place = found
+    else:
+        place = _find_place(source, files, places, engine)
+    root = build_root(place, f"source {source}")
     choice = Choice(source, "files", files.include, files.exclude, files.on_change, files.allow_empty)
     return [build_reading(root, choice)]
 
@@ -101,17 +109,16 @@ def _find_place(source: str, files: FilesSource, places: Places, engine: Callabl
     if files.volume is not None:
         what = f"source {source}: files.volume"
         return places.of_volume(files.volume) or find_volume(engine(), files.volume, what).mountpoint
-    assert files.in_container is not None  # noqa: S101 - one of the three, by validation
-    return _find_mounted(source, files.in_container, places, engine())
+    raise StrongroomError(Reason.InvalidSpec, f"source {source}: files: no place is named")
 
 
-def _find_mounted(source: str, wanted: ContainerPath, places: Places, engine: Engine) -> str:
+def _find_mounted(source: str, wanted: ContainerPath, places: Places, engine: Engine) -> str | Container:
+    """Where the mount is that holds the path; the container itself if it is in its own layer."""
     what = f"source {source}: files.inContainer"
     container = find_container(engine, wanted.container, what)
     found = resolve_mount(engine, container, wanted.path)
     if found is None:
-        words = f"{what}: {wanted.path} is on no volume and no bind mount of {container}"
-        raise StrongroomError(Reason.Unsupported, words)
+        return container
     place = None if found.volume is None else places.of_volume(found.volume)
     if found.volume is None:
         place = places.of_path(found.root)

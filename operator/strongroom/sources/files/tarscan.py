@@ -22,11 +22,15 @@ _LONGEST_EXTENSION = 16 << 20
 
 @dataclass(frozen=True)
 class Tally:
-    """What is in an archive. `size_bytes`: of the files when unpacked; `names`: sum of the names' hashes, as in Walk."""
+    """What is in an archive. `size_bytes`: of the files when unpacked; `names`: sum of the names' hashes, as in Walk.
+
+    `folders`: members that are folders.
+    """
 
     members: int
     size_bytes: int
     names: int
+    folders: int
 
 
 class TarScan:
@@ -43,6 +47,7 @@ class TarScan:
         self._members = 0
         self._size_bytes = 0
         self._names = 0
+        self._folders = 0
 
     def write(self, chunk: Chunk) -> None:
         """See Sink; VerificationFailed when it is no tar stream."""
@@ -65,7 +70,7 @@ class TarScan:
                 Reason.DumpIncomplete,
                 f"the tar stream has no end mark: it was cut after {self._members} members",
             )
-        return Tally(self._members, self._size_bytes, self._names)
+        return Tally(self._members, self._size_bytes, self._names, self._folders)
 
     def _collect(self, chunk: Chunk, position: int) -> int:
         """Some of the bytes that are looked at; the number of them."""
@@ -127,6 +132,7 @@ class TarScan:
             self._skip = _padded(content)
             self._size_bytes += size
         self._members += 1
+        self._folders += header.kind == b"5"
         self._names += hash(name.rstrip(b"/") if name != b"/" else name)
 
 
