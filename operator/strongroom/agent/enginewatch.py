@@ -1,6 +1,7 @@
 """What the Docker Engine holds, for the host's status: looked at again and again, through an Engine that comes and goes."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -43,16 +44,22 @@ class EngineWatch:
             await asyncio.sleep(self._settings.timing.engine_seconds)
 
     def _look(self) -> dict[str, Any]:
+        if (known := self._engine) is not None:
+            # One that was restarted has closed our connections, and may be of another version.
+            with contextlib.suppress(StrongroomError):
+                return self._ask(known)
         try:
-            engine = self._engine or connect_engine(self._settings.engine_url, timeout_seconds=ENGINE_SECONDS)
-            self._stacks = read_stacks(engine, self._cache)
-            self._also(engine)
-            isolation = self._isolation(engine)
+            return self._ask(connect_engine(self._settings.engine_url, timeout_seconds=ENGINE_SECONDS))
         except StrongroomError as error:
-            if self._engine is not None:
+            if known is not None:
                 log.warning("the Docker Engine is away: %s", error.message)
             self._engine = None
             return self._status(EngineFacts(problem=error.message[:1024]), self._isolation(None))
+
+    def _ask(self, engine: Engine) -> dict[str, Any]:
+        self._stacks = read_stacks(engine, self._cache)
+        self._also(engine)
+        isolation = self._isolation(engine)
         self._engine = engine
         facts = EngineFacts(version=engine.version[:64] or None, api_version=engine.api_version)
         return self._status(facts, isolation)

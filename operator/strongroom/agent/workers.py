@@ -21,6 +21,7 @@ from strongroom.agent.processes import (
 )
 from strongroom.agent.records import Attempt
 from strongroom.agent.working import Launch, RunningWorker
+from strongroom.engine.connecting import engine_url
 
 LAUNCH_SECONDS = 1.0
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -32,10 +33,10 @@ KILLED_SECONDS = 30
 class ProcessWorkers:
     """Workers as processes of this machine, with the agent's own rights. Implements `working.Workers`."""
 
-    def __init__(self, command: tuple[str, ...], engine_url: str | None) -> None:
-        """`command` starts a worker when its options are put behind it."""
+    def __init__(self, command: tuple[str, ...], engine: str | None) -> None:
+        """`command` starts a worker when its options are put behind it; `engine` is the Engine's address, if not the default."""
         self._command = command
-        self._engine_url = engine_url
+        self._engine_url = engine
 
     def start(self, launch: Launch, attempt: Attempt, save: Callable[[Attempt], None]) -> "Worker":
         """Start one. Blocks, and runs to its end once begun."""
@@ -72,8 +73,9 @@ class ProcessWorkers:
             "--scratch": launch.folder.scratch,
             "--journal": launch.folder.journal,
         }
-        if launch.order.needs_engine and self._engine_url is not None:
-            named["--engine"] = self._engine_url
+        if launch.order.needs_engine:
+            # The agent's own environment, which may say where the Engine is, is not passed on.
+            named["--engine"] = engine_url(self._engine_url)
         return [word for option, value in named.items() for word in (option, str(value))]
 
 
