@@ -1,0 +1,69 @@
+"""Each message of tar is understood for what it is; one that is not known is a failure."""
+
+import pytest
+
+from strongroom.sources.files.messages import Messages
+
+
+def hear(text: str, step: int = 7) -> Messages:
+    messages = Messages()
+    said = text.encode()
+    for start in range(0, len(said), step):
+        messages.hear(said[start : start + step])
+    messages.close()
+    return messages
+
+
+@pytest.mark.parametrize("program", ["tar", "/usr/bin/tar"])
+def test_changed_and_absent_files_are_told_apart(program: str) -> None:
+    messages = hear(
+        f'{program}: "./grown": file changed as we read it\n'
+        f'{program}: "./shrunk": File shrank by 10 bytes; padding with zeros\n'
+        f'{program}: "./shrunk": file changed as we read it\n'
+        f'{program}: "./gone\\n\\377\\"": Cannot stat: No such file or directory\n'
+        f'{program}: "./other": File removed before we read it\n'
+        f"{program}: Exiting with failure status due to previous errors\n"
+    )
+    assert messages.failure is None
+    assert messages.changed.first == [
+        "./grown: changed while it was read",
+        "./shrunk: changed while it was read",
+        './gone\\n\\xff": vanished before it was read',
+        "./other: vanished before it was read",
+    ]
+    assert (messages.absent, messages.absent_names) == (2, hash(b'./gone\n\xff"') + hash(b"./other"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'tar: "./secret": Cannot open: Permission denied',
+        'tar: "./bad": Read error at byte 0, while reading 512 bytes: Input/output error',
+        "tar: memory exhausted",
+        'tar: "./x": something that no version has said yet',
+        'sh: tar: "not the program that was started"',
+    ],
+)
+def test_everything_else_is_a_failure(line: str) -> None:
+    assert hear(f"{line}\n").failure is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "is_explained"),
+    [
+        ("", 0, True),
+        ("", 1, False),
+        ("", 2, False),
+        ('tar: "./a": file changed as we read it\n', 1, True),
+        ('tar: "./a": file changed as we read it\n', 2, False),
+        ('tar: "./a": Cannot stat: No such file or directory\n', 2, True),
+        ('tar: "./a": Cannot open: Permission denied\n', 2, False),
+    ],
+)
+def test_an_exit_code_must_be_accounted_for(text: str, code: int, is_explained: bool) -> None:
+    assert hear(text).explains(code) is is_explained
+
+
+def test_a_socket_that_tar_meets_is_skipped() -> None:
+    messages = hear('tar: "./s": socket ignored\n')
+    assert (messages.skipped.first, messages.absent) == (["./s: socket"], 1)
