@@ -35,7 +35,7 @@ class ContainerSelector(Fields):
     service: ServiceName | None = Field(default=None, description="Service of that project.")
     index: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None,
-        description="Which container of a service that is scaled; without it the service must have exactly one.",
+        description="Which container of a service that is scaled. Without it: all of them to stop or pause; to dump from, read from or run commands in, there must be exactly one.",
     )
     name: ContainerName | None = Field(
         default=None, description="Name of the container, instead of a service."

@@ -29,6 +29,7 @@ class Hooks(Fields):
     """Around the reading: commands `before`, then services stopped or paused; afterwards all of it undone.
 
     What runs when the reading begins runs again when it has ended, whatever is killed meanwhile; what was stopped stays stopped.
+    A service that someone starts, or removes, while it is read fails the run. Runs that stop the same service take turns.
     """
 
     before: Annotated[list[HookCommand], Field(max_length=16)] = Field(
@@ -37,20 +38,22 @@ class Hooks(Fields):
     )
     stop: Annotated[list[ContainerSelector], Field(max_length=32)] = Field(
         default_factory=list,
-        description="Services stopped while sources are read, in this order unless compose knows a dependency, and started in the reverse one.",
+        description="Services stopped while sources are read, all containers of each: in this order unless compose knows a dependency, and started in the reverse one, when what they depend on is healthy.",
     )
     pause: Annotated[list[ContainerSelector], Field(max_length=32)] = Field(
-        default_factory=list, description="Services frozen while sources are read (docker pause)."
+        default_factory=list,
+        description="Services frozen while sources are read (docker pause), all containers of each.",
     )
     stop_timeout: Duration = Field(
         default="30s", description="How long a service may take to stop before it is killed."
     )
     after: Annotated[list[HookCommand], Field(max_length=16)] = Field(
         default_factory=list,
-        description="Commands run when services run again, whether the reading succeeded or not. One that fails fails the run.",
+        description="Commands run when services run again, whether the reading succeeded or not, and if a command of before failed. One that fails fails the run. Run at least once: again if it was cut short, when a worker is killed.",
     )
     on_failure: Annotated[list[HookCommand], Field(max_length=16)] = Field(
-        default_factory=list, description="Commands run, before those of `after`, when the reading failed."
+        default_factory=list,
+        description="Commands run, before those of `after`, when the reading failed. At least once, as those.",
     )
 
     @property

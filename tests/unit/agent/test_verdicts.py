@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from strongroom.agent.records import Attempt, Plan, build_failure
-from strongroom.agent.verdicts import End, describe_end, judge
+from strongroom.agent.verdicts import End, Undone, describe_end, judge, judge_undone
 from strongroom.api.errors import Reason
 from strongroom.api.result import WorkResult
 
@@ -53,3 +53,36 @@ def test_the_end_of_a_process_is_told_as_far_as_it_is_known():
     assert describe_end(None, "") == ""
     assert describe_end(-9, "") == " (signal 9)"
     assert describe_end(1, "boom") == " (exit 1); its last words: boom"
+
+
+AWAY = Undone(complete=False, trouble="the Engine is away", reason=Reason.EngineUnreachable)
+STUCK = Undone(complete=False, trouble="container web cannot be started", reason=Reason.HookFailed)
+COMPLAINED = Undone(complete=True, trouble="hooks.after[0]: exit code 1", reason=Reason.HookFailed)
+
+
+@pytest.mark.parametrize("result", [SUCCESS, CHANGED, REFUSED])
+def test_a_result_after_which_everything_runs_again_is_left_as_it_is(result):
+    assert judge_undone(result, Undone(complete=True)) is result
+
+
+@pytest.mark.parametrize("undone", [AWAY, STUCK])
+@pytest.mark.parametrize("result", [SUCCESS, CHANGED, REFUSED])
+def test_what_is_still_stopped_is_told_whatever_the_result_is(result, undone):
+    told = judge_undone(result, undone)
+    assert told.message.startswith(f"still to be undone on the host: {undone.trouble}")
+    assert told.outcome == result.outcome
+
+
+@pytest.mark.parametrize("undone", [STUCK, COMPLAINED])
+def test_a_failure_that_left_hooks_in_trouble_is_one_of_hooks_and_keeps_its_cause(undone):
+    told = judge_undone(REFUSED, undone)
+    assert (told.reason, undone.trouble in told.message) == ("HookFailed", True)
+    assert "AuthenticationFailed: no" in told.message
+
+
+def test_an_engine_that_is_away_does_not_hide_why_a_run_failed():
+    assert judge_undone(REFUSED, AWAY).reason == "AuthenticationFailed"
+
+
+def test_a_long_story_is_cut_where_the_message_ends():
+    assert len(judge_undone(REFUSED, Undone(complete=False, trouble="x" * 5000)).message) == 1024
