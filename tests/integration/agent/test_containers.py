@@ -330,3 +330,48 @@ async def test_the_host_alone_chooses_containers_where_the_image_is_present(box,
     job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
     assert (await box.finished(job, seconds=60))[0] == "Complete"
     assert "is container" in box.log.read_text()
+
+
+async def test_a_projects_configuration_and_a_containers_own_files_are_read_in_isolation(
+    box, isolating, tmp_path
+):
+    folder = tmp_path / "blog"
+    folder.mkdir()
+    (folder / "docker-compose.yml").write_text("services: {}\n")
+    (folder / ".env").write_text("MODE=production\n")
+    labels = {
+        "project": "blog",
+        "service": "app",
+        "project.working_dir": str(folder),
+        "project.config_files": "docker-compose.yml",
+    }
+    options = [f"--label=com.docker.compose.{name}={value}" for name, value in labels.items()]
+    isolating.docker("run", "--detach", "--name=blog", *options, BASE, "sleep", "600")
+    order = source_order(
+        box,
+        tmp_path / "store",
+        {"config": {"project": "blog", "allowUnencrypted": True}},
+        {"files": {"inContainer": {"container": {"name": "blog"}, "path": "/etc/nginx"}}},
+    )
+    condition, _, result, _ = await box.finished(await box.send("shop", order=order), seconds=90)
+    isolating.docker("rm", "--force", "blog")
+    assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
+    names = sorted(path.name.partition(".")[0] for path in (tmp_path / "store").rglob("*.tar*"))
+    assert names == ["s0", "s1"]
+
+
+async def test_an_engine_killed_under_a_worker_costs_an_attempt_and_no_more(box, isolating, server, tmp_path):
+    with held(server):
+        order = json.dumps(network_order(box, server, tmp_path / "store"))
+        job = await box.send("shop", order=order, backoffLimit=50)
+        await worker_of(isolating)
+        await asyncio.to_thread(isolating.kill)
+        await asyncio.to_thread(isolating.start)
+    condition, _, result, _ = await box.finished(job, seconds=120)
+    assert condition == "Complete", result["message"]
+    await box.cleared(job)
+
+    async def none_left():
+        return workers(isolating) == []
+
+    await until(none_left, "no container is left")
