@@ -65,8 +65,7 @@ class Dispatcher:
         folders = await asyncio.to_thread(self._state.jobs)
         for folder in folders:
             # Before anything runs: a service that one Job has stopped is no other's to stop.
-            if (services := await asyncio.to_thread(folder.hold)) is not None:
-                self._means.undoing.holds.keep(folder.uid, services)
+            await self._means.undoing.keep_turn(folder)
         for folder in folders:
             try:
                 plan = await asyncio.to_thread(folder.plan)

@@ -8,7 +8,7 @@ import logging
 
 from strongroom.agent.asks import ContainerAsk, list_asks
 from strongroom.agent.folders import JobFolder
-from strongroom.agent.holding import Holds, find_services
+from strongroom.agent.holding import EVERYTHING, Holds, find_services
 from strongroom.agent.hostview import look_at_host
 from strongroom.agent.permissions import build_permissions
 from strongroom.agent.settings import AgentSettings
@@ -77,6 +77,16 @@ class Undoing:
             taking.cancel()
             waiting.cancel()
         return True
+
+    async def keep_turn(self, folder: JobFolder) -> None:
+        """Go on with the turn that the Job had when an agent ended. All services are its own if the record is damaged."""
+        try:
+            services = await asyncio.to_thread(folder.hold)
+        except ValueError as error:
+            log.warning("Job %s: what it may stop is not known: %s", folder.uid, type(error).__name__)
+            services = frozenset([EVERYTHING])
+        if services is not None:
+            self.holds.keep(folder.uid, services)
 
     async def undo(self, folder: JobFolder, until: Until) -> Undone:
         """Try until nothing is left to undo, with growing pauses; then others have their turn. The last try's outcome."""
