@@ -12,12 +12,16 @@ _CHUNK_BYTES = 64 << 10
 
 
 class CuttingProxy:
-    """Serves a socket in `folder` as a context manager. Only the streams of started execs are counted and cut."""
+    """Serves a socket in `folder` as a context manager. Only the streams of started execs are counted and cut.
+
+    `has_cut`: whether the last of them had more to say. Streams of equal content differ in length by their frames.
+    """
 
     def __init__(self, folder: Path, engine: Path) -> None:
         self.socket = folder / "cut.sock"
         self.cut_after: int | None = None
         self.relayed_bytes = 0
+        self.has_cut = False
         proxy = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -52,7 +56,7 @@ class CuttingProxy:
             upward.join()
 
     def _copy_counted(self, source: socket.socket, target: socket.socket) -> None:
-        limit, self.relayed_bytes = self.cut_after, 0
+        limit, self.relayed_bytes, self.has_cut = self.cut_after, 0, False
         while limit is None or self.relayed_bytes < limit:
             size = _CHUNK_BYTES if limit is None else min(_CHUNK_BYTES, limit - self.relayed_bytes)
             chunk = source.recv(size)
@@ -60,6 +64,7 @@ class CuttingProxy:
                 return
             target.sendall(chunk)
             self.relayed_bytes += len(chunk)
+        self.has_cut = bool(source.recv(1))
 
     def __enter__(self) -> Self:
         self._thread.start()

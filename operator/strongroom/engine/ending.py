@@ -3,25 +3,24 @@
 import logging
 import re
 import time
-from contextlib import suppress
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
-from strongroom.engine.execscripts import END, PREFIX
+from strongroom.engine.execscripts import END
 from strongroom.engine.failures import engine_failures
 
 log = logging.getLogger(__name__)
 
-_GRACE_SECONDS = 5.0
 _END_SECONDS = 20.0
 _LOOK_SECONDS = 0.02
+_PREFIX = "strongroom-"
 _SUPERUSER = "0"
 
 
 def build_marker(run_uid: str) -> str:
     """What every program of a run bears inside containers: `strongroom-<run uid>`, in harmless characters."""
-    return PREFIX + re.sub(r"[^A-Za-z0-9_-]", "_", run_uid)
+    return _PREFIX + re.sub(r"[^A-Za-z0-9_-]", "_", run_uid)
 
 
 def sealed(marker: str) -> str:
@@ -35,31 +34,31 @@ def end_execs(engine: Engine, container: Container, marker: str, *, user: str | 
     Asks as `user` (the container's own by default) and as root, because either may lack the right. Blocks for some seconds at
     most. Raises nothing: an Engine or container that is gone has nothing that runs.
     """
+    end_bearers(engine, container, sealed(marker), user=user)
+
+
+def end_bearers(engine: Engine, container: Container, text: str, *, user: str | None = None) -> None:
+    """The same for the sessions whose shells have that text in their command lines."""
     for who in dict.fromkeys([user or "", _SUPERUSER]):
         try:
-            _end(engine, container, marker, who)
+            _end(engine, container, text, who)
         except StrongroomError as error:
             level = logging.DEBUG if error.reason is Reason.ContainerNotFound else logging.WARNING
             log.log(level, "%s: could not look for programs left behind: %s", container, error.message)
 
 
-def await_end(engine: Engine, exec_id: str, seconds: float = _GRACE_SECONDS) -> bool:
-    """Whether the exec has ended, or its Engine or container is gone, within that time."""
-    deadline = time.monotonic() + seconds
-    with suppress(StrongroomError):
-        while _runs(engine, exec_id):
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_LOOK_SECONDS)
-    return True
-
-
-def _end(engine: Engine, container: Container, marker: str, user: str) -> None:
-    word = sealed(marker).removeprefix(PREFIX)
+def _end(engine: Engine, container: Container, text: str, user: str) -> None:
+    halves = [text[:-1], "/", text[-1:]]
     with engine_failures(engine):
-        made = engine.api.exec_create(container.id, ["sh", "-c", END, "end", word], user=user)
+        made = engine.api.exec_create(container.id, ["sh", "-c", END, "end", *halves], user=user)
         engine.api.exec_start(made["Id"], detach=True)
-    await_end(engine, str(made["Id"]), _END_SECONDS)
+    _await_end(engine, str(made["Id"]))
+
+
+def _await_end(engine: Engine, exec_id: str) -> None:
+    deadline = time.monotonic() + _END_SECONDS
+    while _runs(engine, exec_id) and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
 
 
 def _runs(engine: Engine, exec_id: str) -> bool:

@@ -1,6 +1,5 @@
 """Commands run inside a container to their end, with what they said."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +10,6 @@ from strongroom.engine.ending import build_marker, end_execs
 from strongroom.engine.execstreams import ExecOptions, ExecStream
 
 __all__ = ["ExecOptions", "ExecStream", "Finished", "build_marker", "end_execs", "run_command"]
-
-_KEPT_BYTES = 16 << 10
-_CHUNK_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -37,32 +33,16 @@ def run_command(
 
     Raises HookFailed when it takes longer (it is ended then) or its end is not known; ContainerNotFound, EngineUnreachable.
     """
-    deadline = time.monotonic() + timeout_seconds
     options = ExecOptions(user=user, measured=False)
     with ExecStream(engine, container, argv, marker=marker, options=options) as stream:
+        stream.limit(timeout_seconds)
         try:
-            printed = _read(stream, deadline)
-            code = stream.wait()
+            return Finished(stream.wait(), excerpt(stream.errors()))
         except TimeoutError as error:
-            words = f"took longer than {timeout_seconds:.0f} seconds and was ended"
+            words = f"took longer than {timeout_seconds:g} seconds and was ended"
             raise _failure(container, argv, words) from error
         except StrongroomError as error:
             raise _failure(container, argv, error.message) from error
-        return Finished(code, excerpt(f"{stream.errors()}\n{printed.decode(errors='replace')}"))
-
-
-def _read(stream: ExecStream, deadline: float) -> bytearray:
-    """The end of its stdout. TimeoutError at the deadline, also when it never falls silent."""
-    printed, chunk = bytearray(), b"first"
-    while chunk:
-        rest = deadline - time.monotonic()
-        if rest <= 0:
-            raise TimeoutError
-        stream.set_timeout(rest)
-        chunk = stream.read(_CHUNK_BYTES)
-        printed += chunk
-        del printed[:-_KEPT_BYTES]
-    return printed
 
 
 def _failure(container: Container, argv: Sequence[str], words: str) -> StrongroomError:

@@ -102,9 +102,10 @@ report=$(
 """The program's stdout goes to ours, and on the way through `wc` and the digest. tee's own end counts too: it may be killed."""
 
 _PLAIN = r"""
-"$@" <&8 3<&- 8<&-
+"$@" <&8 >&2 3<&- 8<&-
 report="status $?"
 """
+"""All that it writes goes to stderr: there the trailer is sure to come behind it."""
 
 _TRAILER = r"""
 if [ -n "$watcher" ]; then
@@ -119,9 +120,8 @@ MEASURED = _SCAN + _BEGIN + _WATCH + _MEASURED + _TRAILER
 FED = _SCAN + _BEGIN + _FEED + _MEASURED + _TRAILER
 PLAIN = _SCAN + _BEGIN + _WATCH + _PLAIN + _TRAILER
 
-PREFIX = "strongroom-"
 _END = r"""
-marker=strongroom-$1 sessions= tries=0
+marker=$1$3 sessions= tries=0
 for folder in /proc/[0-9]*; do
   bears "$folder/cmdline" || continue
   read -r stat 2>/dev/null <"$folder/stat" || continue
@@ -134,4 +134,4 @@ while scan; [ -n "$shells$programs" ] && [ "$tries" -lt 100 ]; do
 done
 """
 END = _SCAN + _END
-"""Ends the sessions whose shells bear `strongroom-$1`. Its own command line has the two words apart, and does not bear it."""
+"""Ends the sessions whose shells bear `$1$3`. `$2` keeps the two apart, so that its own command line does not bear it."""

@@ -7,6 +7,7 @@ and digests the bytes inside the container, and says so in a trailer with the pr
 import hashlib
 import secrets
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import docker.errors
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
-from strongroom.engine.ending import await_end, end_execs, sealed
+from strongroom.engine.ending import end_bearers, sealed
 from strongroom.engine.execscripts import FED, MEASURED, PLAIN
 from strongroom.engine.failures import engine_failures
 from strongroom.engine.frames import Frames, never
@@ -34,7 +35,7 @@ class ExecOptions:
     """How the program runs. `environment` is shown by the Engine; `secrets` are variables that travel by stdin alone.
 
     `user` is the container's own without one. `stdin`: the program reads what is written; else its stdin is empty.
-    Not `measured`: only how the program ended is known, and the container needs `sh` alone.
+    Not `measured`: only how the program ended is known; all that it writes is in `errors`; the container needs `sh` alone.
     """
 
     user: str | None = None
@@ -73,14 +74,14 @@ class ExecStream:
 
         Raises ContainerNotFound when the container is gone, stopped or paused, or EngineUnreachable.
         """
-        self._engine, self._container, self._marker = engine, container, marker
+        self._engine, self._container = engine, container
         self._options = options
         self._nonce = secrets.token_hex(16)
         self._digest = hashlib.sha256()
         self._count = 0
         self._is_closed = False
-        self._id = create_exec(engine, container, _command(argv, marker, self._nonce, options), options)
-        self._connection, begun = start_exec(engine, self._id)
+        exec_id = create_exec(engine, container, _command(argv, marker, self._nonce, options), options)
+        self._connection, begun = start_exec(engine, exec_id)
         # Without a measure the trailer ends it: what a program leaves behind may hold its stdout open for ever.
         self._frames = Frames(self._connection, begun, never if options.measured else self._has_ended)
         try:
@@ -140,21 +141,24 @@ class ExecStream:
         said = bytes(self._frames.errors).partition(f"\n{self._nonce} ".encode())[0]
         return said.decode(errors="replace")
 
-    def set_timeout(self, seconds: float) -> None:
-        """From now on a read that waits that long raises TimeoutError."""
-        self._connection.settimeout(max(seconds, 0.001))
+    def limit(self, seconds: float) -> None:
+        """From now on reading raises TimeoutError when that much time has gone by."""
+        self._frames.deadline = time.monotonic() + seconds
 
     def _has_ended(self) -> bool:
         return parse_trailer(self._frames.errors, self._nonce) is not None
 
     def kill(self) -> None:
-        """End it and whatever it started. Idempotent; quiet when there is no Engine or container any more."""
+        """End it and whatever it started. Idempotent; quiet when there is no Engine or container any more.
+
+        The Engine calls an exec ended whose reader has gone, whatever still runs: only a look inside is certain.
+        """
         if self._is_closed:
             return
         self._is_closed = True
         self._connection.close()
-        if not await_end(self._engine, self._id):
-            end_execs(self._engine, self._container, self._marker, user=self._options.user)
+        if not self._has_ended():
+            end_bearers(self._engine, self._container, self._nonce, user=self._options.user)
 
     def _cut(self, words: str) -> StrongroomError:
         """Why the stream is not whole: no Engine, no container, no shell in it, or just a cut."""

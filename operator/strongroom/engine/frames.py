@@ -5,6 +5,7 @@ https://docs.docker.com/reference/api/engine/version/v1.41/#tag/Container/operat
 
 import socket
 import struct
+import time
 from collections.abc import Callable
 
 _HEADER = struct.Struct(">BxxxL")
@@ -29,12 +30,13 @@ class Frames:
         self._room = memoryview(bytearray(max(_ROOM_BYTES, len(begun))))
         self._room[: len(begun)] = begun
         self._start, self._end = 0, len(begun)
+        self.deadline: float | None = None
         self._kind = self._left = 0
 
     def readinto(self, buffer: memoryview) -> int:
         """Some of stdout: what has arrived, waiting for at least one byte; 0 at the end of what came.
 
-        TimeoutError if the connection has a timeout and nothing came in it; ValueError for what is no frame.
+        TimeoutError at the deadline (of time.monotonic), if there is one; ValueError for what is no frame.
         """
         filled, size = 0, len(buffer)
         while filled < size:
@@ -67,12 +69,20 @@ class Frames:
         rest = self._end - self._start
         self._room[:rest] = self._room[self._start : self._end]
         self._start, self._end = 0, rest
+        if self.deadline is not None:
+            self._limit(self.deadline - time.monotonic())
         try:
             count = self._connection.recv_into(self._room[rest:], 0, 0 if wait else socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         self._end += count
         return count > 0
+
+    def _limit(self, seconds: float) -> None:
+        """Let the next wait take that long at most."""
+        if seconds <= 0:
+            raise TimeoutError
+        self._connection.settimeout(seconds)
 
     def _keep(self, count: int) -> bool:
         """Take some of stderr; whether that was the end of all."""

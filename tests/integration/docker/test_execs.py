@@ -111,7 +111,7 @@ def test_no_cut_stream_is_ever_whole(database: DatabaseContainer, tmp_path: Path
             except StrongroomError as error:
                 reasons.add(error.reason)
             else:
-                passed.append(cut)
+                passed += [cut] if proxy.has_cut else []
     assert (passed, reasons) == ([], {Reason.DumpIncomplete})
     assert database.await_programs(False, "pg_dump") == []
 

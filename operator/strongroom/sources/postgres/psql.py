@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -74,6 +75,9 @@ class PsqlSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """See Session."""
+        """See Session. psql is seen to end: then nothing has to be looked for."""
         self._process.close_stdin()
+        if error is None:
+            with suppress(StrongroomError):
+                self._process.wait()
         self._process.__exit__(kind, error, trace)
