@@ -1,56 +1,17 @@
 """Story: a second machine joins with one command on each side, does its share, and is shown the door."""
 
 import shlex
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from cryptography import x509
 from tests.e2e.conftest import Shop
+from tests.e2e.secondhost import SecondHost
 from tests.e2e.stronghold import Stronghold, eventually, policy, run, secret, store
 
 pytestmark = pytest.mark.e2e
-
-
-class SecondHost:
-    """The agent of another machine, as far as its folder and its command go."""
-
-    def __init__(self, folder: Path) -> None:
-        self.state = folder / "agent"
-        self.log_file = folder / "agent.log"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text(errors="replace")
-
-    def command(self, printed: list[str]) -> list[str]:
-        """The printed command in this checkout and in a folder of the test's own."""
-        assert printed[0] == "strongroom"
-        own = ["--state", str(self.state), f"--allow-store={tempfile.gettempdir()}"]
-        no_engine = ["--engine", "unix:///nonexistent/docker.sock"]
-        return [sys.executable, "-m", "strongroom", *printed[1:], *own, *no_engine]
-
-    @contextmanager
-    def running(self, printed: list[str]) -> Iterator[None]:
-        with self.log_file.open("ab") as log:
-            process = subprocess.Popen(
-                self.command(printed), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self.process = process
-        try:
-            yield
-        finally:
-            process.terminate()
-            assert process.wait(30) == 0
-
-    def waits_for(self, text: str) -> None:
-        eventually(f"the agent says {text!r}", lambda: text in self.log, 60)
 
 
 @pytest.fixture(scope="module")
