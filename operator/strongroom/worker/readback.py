@@ -8,21 +8,21 @@ from strongroom.pipeline.codecs import open_plain
 from strongroom.pipeline.digests import Digest, Fingerprint
 from strongroom.pipeline.lanes import Lane
 from strongroom.pipeline.reading import pump
-from strongroom.pipeline.sinks import Readable
+from strongroom.pipeline.sinks import Readable, Sink
 from strongroom.sources.reading import Check
 from strongroom.stores.store import Store
 
 
-class _Counted:
-    """A stream that fingerprints what is read from it."""
+class _Seen:
+    """A stream that shows a sink what is read from it."""
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: Readable, sink: Sink) -> None:
         self._stream = stream
-        self.digest = Digest()
+        self._sink = sink
 
     def readinto(self, buffer: memoryview) -> int:
         count = self._stream.readinto(buffer)
-        self.digest.write(buffer[:count])
+        self._sink.write(buffer[:count])
         return count
 
 
@@ -40,14 +40,16 @@ def read_back(
     VerificationFailed (or ArtifactCorrupt) otherwise, and whatever the check raises. `check` is closed here.
     """
     with ExitStack() as opened:
-        found = _Counted(opened.enter_context(store.open(key)))
+        stored_digest, plain_digest = Digest(), Digest()
+        stored_lane = opened.enter_context(Lane(stored_digest))
+        plain_lane = opened.enter_context(Lane(plain_digest))
+        found = _Seen(opened.enter_context(store.open(key)), stored_lane)
         opened.enter_context(check or nullcontext())
-        plain_digest = Digest()
-        lane = opened.enter_context(Lane(plain_digest))
-        pump(open_plain(codec, found), *([check] if check else []), lane)
+        pump(open_plain(codec, found), *([check] if check else []), plain_lane)
         pump(found)  # what the codec left unread counts too
-        lane.finish()
-        _compare(key, "stored", found.digest.fingerprint(), stored)
+        stored_lane.finish()
+        plain_lane.finish()
+        _compare(key, "stored", stored_digest.fingerprint(), stored)
         _compare(key, "plain", plain_digest.fingerprint(), plain)
         if check is not None:
             check.finish()
