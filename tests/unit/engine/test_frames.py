@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -38,7 +39,7 @@ def test_both_streams_come_apart_wherever_the_bytes_are_split(
 ) -> None:
     whole = b"".join(_frame(kind, payload) for kind, payload in frames)
     bounds = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
-    first, *pieces = [whole[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    first, *pieces = [whole[start:end] for start, end in pairwise(bounds)]
     expected = tuple(b"".join(payload for kind, payload in frames if kind == wanted) for wanted in (1, 2))
     assert _read(pieces, begun=first, size=size) == expected
 
