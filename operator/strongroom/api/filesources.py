@@ -60,6 +60,12 @@ class FilesSource(Fields):
             raise ValueError("needs exactly one of volume, path and inContainer")
         return self
 
+    def __str__(self) -> str:
+        """For people: `volume shop_media`, `/srv/files` or `/data in shop/web`."""
+        if self.in_container is not None:
+            return f"{self.in_container.path} in {self.in_container.container}"
+        return f"volume {self.volume}" if self.volume is not None else str(self.path)
+
 
 class ConfigSource(Fields):
     """Configuration: files that hold secrets more often than not."""

@@ -131,7 +131,7 @@ class ExecStream:
             pass
         trailer = parse_trailer(self._frames.errors, self._nonce)
         if trailer is None:
-            raise self._cut("the stream has no end mark")
+            raise self._cut("the stream has no end mark: it was cut, or what wrote it was ended")
         if self._options.measured and not trailer.fits(self._count, self._digest.hexdigest()):
             raise self._cut(f"the {self._count} bytes that came are not what was counted in the container")
         return trailer.exit_code

@@ -34,6 +34,7 @@ def plan_config(
     choice = Choice(
         source=source,
         kind="config",
+        where="what config.project and config.paths name",
         include=(),
         exclude=config.exclude,
         on_change=config.on_change,

@@ -49,6 +49,8 @@ class Record:
     """See Account. There is no walk to compare with: that the stream is whole is counted inside the container."""
 
     source: str
+    where: str
+    """The place, in the policy's words."""
     allow_empty: bool
     messages: Messages = field(default_factory=Messages)
     held: Tally | None = None
@@ -67,7 +69,7 @@ class Record:
         """See Account; SourceEmpty when there is no file, unless that is allowed."""
         if found.members == found.folders and not self.allow_empty:
             raise StrongroomError(
-                Reason.SourceEmpty, f"source {self.source}: there is no file in it (files.allowEmpty)"
+                Reason.SourceEmpty, f"source {self.source}: there is no file in {self.where}"
             )
         self.held = self.held or found
         compare_tallies(self.source, found, self.held)
@@ -186,7 +188,7 @@ def plan_container(source: str, files: FilesSource, place: Place) -> Reading:
         not_included=[] if is_gnu else [_BUSYBOX_LACKS],
     )
     is_folder = place.run("test", "-d", place.path)[0] == 0
-    record = Record(source, files.allow_empty)
+    record = Record(source, str(files), files.allow_empty)
     return ContainerReading(origin, place, is_gnu, is_folder, record, files.on_change)
 
 

@@ -52,6 +52,8 @@ class Choice:
 
     source: str
     kind: ArtifactKind
+    where: str
+    """The place, in the policy's words."""
     include: Sequence[str]
     exclude: Sequence[str]
     on_change: OnChange
@@ -75,7 +77,15 @@ def plan_files(
     else:
         place = _find_place(source, files, places, engine)
     root = build_root(place, f"source {source}")
-    choice = Choice(source, "files", files.include, files.exclude, files.on_change, files.allow_empty)
+    choice = Choice(
+        source=source,
+        kind="files",
+        where=str(files),
+        include=files.include,
+        exclude=files.exclude,
+        on_change=files.on_change,
+        allow_empty=files.allow_empty,
+    )
     return [build_reading(root, choice)]
 
 
@@ -86,7 +96,7 @@ def build_reading(root: Root, choice: Choice) -> Reading:
     look = Walk(choice.source, root.trees, selection)
     if not choice.allow_empty and not any(look.files for _ in look):
         raise StrongroomError(
-            Reason.SourceEmpty, f"source {choice.source}: there is no file in it ({choice.kind}.allowEmpty)"
+            Reason.SourceEmpty, f"source {choice.source}: there is no file in {choice.where}"
         )
     origin = Origin(
         source=choice.source,
