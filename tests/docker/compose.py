@@ -4,9 +4,9 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.docker.engine import ROOT, Engine, EngineError
@@ -25,6 +25,8 @@ class ComposeStack:
     folder: Path
     http_port: int
     https_port: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Values that beat those of the sample's .env."""
 
     @property
     def url(self) -> str:
@@ -71,6 +73,7 @@ class ComposeStack:
             "NGINX_IMAGE": WEB,
             "HTTP_PORT": str(self.http_port),
             "HTTPS_PORT": str(self.https_port),
+            **self.settings,
         }
 
     def _run(self, command: list[str]) -> str:
@@ -89,15 +92,18 @@ class ComposeStack:
 
 
 @contextmanager
-def running_stack(engine: Engine, folder: Path, project: str | None = None) -> Iterator[ComposeStack]:
+def running_stack(
+    engine: Engine, folder: Path, project: str | None = None, **settings: str
+) -> Iterator[ComposeStack]:
     """Up and healthy, at the end down with its volumes. `folder` is made, with a copy of the sample.
 
-    Without a `project` it gets a name that no other stack of the Engine has.
+    Without a `project` it gets a name that no other stack of the Engine has. `settings` beat those of the sample's .env.
     """
     shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns("certificates"))
     subprocess.run(["./certificates.sh"], cwd=folder, check=True)
     http_port, https_port = _free_ports()
-    stack = ComposeStack(engine, project or f"shop{secrets.token_hex(4)}", folder, http_port, https_port)
+    name = project or f"shop{secrets.token_hex(4)}"
+    stack = ComposeStack(engine, name, folder, http_port, https_port, settings)
     try:
         stack.up()
         yield stack
