@@ -15,21 +15,25 @@ bears() {
   return 1
 }
 scan() {
-  shells= programs= leaves= parents=' '
+  shells= programs= children= leaves= parents=' ' members=' '
   for folder in /proc/[0-9]*; do
     read -r stat 2>/dev/null <"$folder/stat" || continue
     set -- ${stat##*) }
     case " $sessions " in *" $4 "*) ;; *) continue ;; esac
     parents="$parents$2 "
     [ "$1" = Z ] && continue
+    members="$members${folder#/proc/} "
     if bears "$folder/cmdline"; then
       shells="$shells ${folder#/proc/}"
     else
       programs="$programs ${folder#/proc/}"
+      children="$children ${folder#/proc/}:$2"
     fi
   done
-  for pid in $programs; do
-    case "$parents" in *" $pid "*) ;; *) leaves="$leaves $pid" ;; esac
+  for child in $children; do
+    case "$parents" in *" ${child%:*} "*) continue ;; esac
+    case "$members" in *" ${child#*:} "*) ;; *) [ "$tries" -gt 20 ] || continue ;; esac
+    leaves="$leaves ${child%:*}"
   done
 }
 end_some() {
@@ -41,7 +45,8 @@ end_some() {
 }
 """
 """Processes of the sessions in `sessions`: our shells, known by the marker in their command lines, programs, and those of
-them without children. `end_some` asks the latter to end, and insists after two seconds."""
+them without children. `end_some` asks the latter to end, and insists after two seconds. One whose parent has gone is process 1's
+child already: most are about to end by themselves, so it has as long."""
 
 _BEGIN = r"""
 marker=$0 nonce=$1 count=$2
@@ -66,6 +71,7 @@ leads() {
 }
 leads || { echo 'the shell leads no session of its own' >&2; exit 1; }
 watch() {
+  trap 'exit 0' TERM
   while read -r line <&3; do :; done
   while kill -0 "$$"; do
     scan
@@ -108,13 +114,13 @@ report="status $?"
 """All that it writes goes to stderr: there the trailer is sure to come behind it."""
 
 _TRAILER = r"""
-if [ -n "$watcher" ]; then
-  kill -KILL "$watcher" 2>/dev/null
-  wait "$watcher" 2>/dev/null
-fi
+while [ -n "$watcher" ] && kill -TERM "$watcher"; do
+  sleep 0.05 || sleep 1
+done 2>/dev/null
 printf '\n%s %s end\n' "$nonce" "$(echo $report)" >&2
 """
-"""The last line of stderr, so that stdout is the program's alone. A watcher that has only just begun would miss a TERM."""
+"""The last line of stderr, so that stdout is the program's alone. The watcher is asked, for it may be waiting for a `sleep`, which
+would be left to process 1; and again and again, for one that has only just begun misses it."""
 
 MEASURED = _SCAN + _BEGIN + _WATCH + _MEASURED + _TRAILER
 FED = _SCAN + _BEGIN + _FEED + _MEASURED + _TRAILER

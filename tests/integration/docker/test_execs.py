@@ -135,6 +135,16 @@ def test_leaving_the_context_ends_what_writes_without_end(database: DatabaseCont
     assert not database.has_crashed()
 
 
+def test_whatever_is_ended_again_and_again_the_server_never_takes_it_for_a_crash(
+    database: DatabaseContainer,
+) -> None:
+    for program in ("printf x; sleep 1000", "while :; do echo again; sleep 0.01; done") * 8:
+        with _start(database, "sh", "-c", program) as stream:
+            assert stream.read(1)
+    assert database.await_programs(False) == []
+    assert not database.has_crashed()
+
+
 def test_what_a_run_left_behind_is_ended_by_its_marker_alone(database: DatabaseContainer) -> None:
     engine, container = connect_engine(database.engine.url), database.container
     other = ExecStream(engine, container, ["sleep", "2000"], marker=build_marker("run-10"))
