@@ -71,12 +71,12 @@ def shop() -> Iterator[Shop]:
         yield Shop(server, password)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hold(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stronghold]:
     with stronghold(tmp_path_factory.mktemp("hold") / "state") as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("store")

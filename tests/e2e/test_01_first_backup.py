@@ -96,11 +96,8 @@ def test_metrics_speak_of_the_last_verified_success(hold: Stronghold, first_run:
 
 
 def test_status_says_safe_and_exits_with_zero(hold: Stronghold, first_run: dict) -> None:
-    def answer() -> str | None:
-        done = hold.strongroom("status")
-        return done.stdout if done.returncode == 0 else None
-
-    assert "Safe" in eventually("strongroom status says safe", answer, 30)
+    eventually("strongroom status is at ease", lambda: hold.strongroom("status").returncode == 0, 30)
+    assert "Safe" in hold.strongroom("status").stdout
 
 
 def test_the_store_knows_what_it_holds(hold: Stronghold, first_run: dict) -> None:

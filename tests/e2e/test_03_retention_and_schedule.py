@@ -30,7 +30,12 @@ def test_a_slot_fires_once_at_its_minute(ground: Stronghold, shop: Shop) -> None
     finished = ground.finished_run(made[0]["metadata"]["name"])
     assert finished["status"]["phase"] == "Succeeded"
     assert len([r for r in ground.items("backuprun") if r["spec"].get("slot") == slot]) == 1
-    assert finished["metadata"]["ownerReferences"][0]["name"] == "minutely"
+
+    def owner() -> str | None:
+        owners = ground.get("backuprun", finished["metadata"]["name"])["metadata"].get("ownerReferences")
+        return owners[0]["name"] if owners else None
+
+    assert eventually("the finished run is given to its policy", owner, 30) == "minutely"
     assert datetime.now(UTC) > created
 
 
