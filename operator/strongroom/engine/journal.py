@@ -6,6 +6,7 @@ the one that wrote it, so an entry names a container or a command of the order, 
 
 import logging
 import os
+import re
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from strongroom.api.fields import Name, StrictFields, Time
 
 LARGEST_ENTRY_BYTES = 16_384
 MOST_ENTRIES = 4096
+
+_ENTRY = re.compile(r"[0-9]{6,9}\.json")
 
 Phase = Literal["after", "on_failure"]
 """Lists of commands that are owed from the moment that hooks begin."""
@@ -113,12 +116,14 @@ class Journal:
 
     def _paths(self) -> list[Path]:
         try:
-            found = [
-                path for path in self._folder.iterdir() if path.suffix == ".json" and path.stem.isdigit()
-            ]
+            found = [path for path in self._folder.iterdir() if self._is_entry(path)]
         except FileNotFoundError:
             return []
         return found[:MOST_ENTRIES]
+
+    def _is_entry(self, path: Path) -> bool:
+        """Whether the name is the one that we give: under any other, an entry could not be removed."""
+        return _ENTRY.fullmatch(path.name) is not None and path == self._path(int(path.stem))
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06}.json"

@@ -65,3 +65,14 @@ def test_links_pipes_and_foreign_texts_are_passed_over(journal: Journal, tmp_pat
     (folder / "000006.json").write_text('{"number":6,"recordedAt":"2026-01-02T03:04:05Z","run":["sh"]}')
     (folder / "000007.json").mkdir()
     assert journal.entries() == [stopped]
+
+
+@pytest.mark.parametrize("name", ["2.json", "0000002.json", "²²²²²².json", "٠٠٠٠٠٢.json"])
+def test_an_entry_under_a_name_that_is_not_its_own_would_come_again_for_ever_and_is_passed_over(
+    journal: Journal, tmp_path: Path, name: str
+) -> None:
+    stopped, folder = journal.record(STOPPED), tmp_path / "journal"
+    text = (folder / "000001.json").read_text().replace('"number":1', '"number":2')
+    (folder / name).write_text(text)
+    assert journal.entries() == [stopped]
+    assert journal.next_number == 2
