@@ -112,6 +112,13 @@ def test_a_missing_root_and_an_empty_one_are_refused(root: Path, tmp_path: Path)
         plan(root, exclude=["file"])
 
 
+def test_a_root_that_is_a_socket_holds_no_file(root: Path) -> None:
+    make_socket(root / "socket")
+    with pytest.raises(StrongroomError) as caught:
+        plan(root / "socket")
+    assert caught.value.reason is Reason.SourceEmpty
+
+
 def test_an_empty_root_is_archived_where_that_is_allowed(root: Path, tmp_path: Path) -> None:
     assert read(plan(root, allowEmpty=True), tmp_path / "a.tar").member_count == 1
 

@@ -1,14 +1,17 @@
 """Files that change or vanish while they are read are named and counted; what cannot be read is never left out in silence."""
 
 import os
+import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 from tests.integration.files.reading import plan, read
-from tests.integration.files.trees import extract
+from tests.integration.files.trees import extract, make_socket
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.sources.files.selection import Selection
@@ -18,6 +21,27 @@ from strongroom.sources.reading import Contents, Reading
 BIG = 8 << 20
 """More than the pipe from tar holds: tar waits in the middle of such a file until it is read on."""
 NOBODY = 65534
+_CHURN = """
+import os, random, socket, sys
+from contextlib import suppress
+from pathlib import Path
+
+def write(path):
+    path.write_bytes(b"x" * random.randrange(100_000))
+
+def bind(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+root = Path(sys.argv[1])
+makers = [write, write, os.mkfifo, bind, Path.mkdir, lambda path: path.symlink_to("/etc/passwd"), lambda path: None]
+print("begun", flush=True)
+while True:
+    path = root / str(random.randrange(300))
+    with suppress(FileNotFoundError):
+        path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    random.choice(makers)(path)
+"""
 
 
 @pytest.fixture
@@ -31,14 +55,21 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-def read_around(reading: Reading, act: Callable[[], Any]) -> Contents:
+def read_around(reading: Reading, act: Callable[[], Any], archive: BinaryIO | None = None) -> Contents:
     """Do something when tar has all names and is in the middle of the big file."""
     buffer = memoryview(bytearray(1 << 16))
     with reading.start_check("Full") as check, reading.start() as stream:
-        check.write(buffer[: stream.readinto(buffer)])
-        act()
-        while count := stream.readinto(buffer):
+
+        def take(count: int) -> int:
             check.write(buffer[:count])
+            if archive is not None:
+                archive.write(buffer[:count])
+            return count
+
+        take(stream.readinto(buffer))
+        act()
+        while take(stream.readinto(buffer)):
+            pass
         stream.finish()
         return check.finish()
 
@@ -84,6 +115,81 @@ def test_files_that_vanish_before_they_are_read_are_named_and_the_rest_is_whole(
 def test_a_file_changed_before_its_turn_is_read_as_it_is_then(root: Path, tmp_path: Path) -> None:
     contents = read_around(plan(root), lambda: append(root / "later/1"))
     assert contents.changed.count == 0
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("replace", "kind"),
+    [
+        (make_pipe, stat.S_ISFIFO),
+        (lambda path: path.symlink_to("/etc/passwd"), stat.S_ISLNK),
+        (Path.mkdir, stat.S_ISDIR),
+    ],
+    ids=["pipe", "link", "folder"],
+)
+@pytest.mark.timeout(60)
+def test_what_replaces_a_file_is_archived_as_what_it_is_and_nothing_is_waited_for(
+    root: Path, tmp_path: Path, replace: Callable[[Path], Any], kind: Callable[[int], bool]
+) -> None:
+    def act() -> None:
+        (root / "later/1").unlink()
+        replace(root / "later/1")
+
+    with (tmp_path / "a.tar").open("wb") as archive:
+        contents = read_around(plan(root), act, archive)
+    extract(tmp_path / "a.tar", tmp_path / "out")
+    assert kind((tmp_path / "out/later/1").lstat().st_mode)
+    assert (contents.member_count, contents.changed.count) == (6, 0)
+
+
+def test_a_file_that_a_socket_replaces_is_told_and_left_out(root: Path) -> None:
+    def act() -> None:
+        (root / "later/1").unlink()
+        make_socket(root / "later/1")
+
+    contents = read_around(plan(root), act)
+    assert (contents.member_count, contents.skipped.first) == (5, ["./later/1: socket"])
+
+
+def test_what_lies_below_a_folder_that_a_file_replaces_has_vanished(root: Path) -> None:
+    def act() -> None:
+        (root / "later").rename(root.parent / "elsewhere")
+        (root / "later").touch()
+
+    contents = read_around(plan(root), act)
+    assert (contents.member_count, contents.changed.count) == (3, 3)
+
+
+def test_a_backup_of_nothing_but_folders_is_no_success_although_changes_are_accepted(root: Path) -> None:
+    (root / "big").rename(root / "later/big")
+    reading = plan(root, onChange="Accept")
+    for path in (root / "later").iterdir():
+        path.unlink()
+    with pytest.raises(StrongroomError, match="no file") as caught:
+        read(reading, root.parent / "a.tar")
+    assert caught.value.reason is Reason.SourceEmpty
+
+
+@pytest.mark.timeout(120)
+def test_files_that_turn_into_others_all_the_time_never_hold_the_reading_up(tmp_path: Path) -> None:
+    """Whenever tar looks, and between its look and its opening: whatever is there then is archived, or named."""
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root/rock").touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", _CHURN, str(tmp_path / "root")], stdout=subprocess.PIPE
+    ) as churn:
+        assert churn.stdout is not None
+        assert churn.stdout.readline() == b"begun\n"
+        try:
+            for number in range(40):
+                read(plan(tmp_path / "root"), tmp_path / "a.tar")
+                extract(tmp_path / "a.tar", tmp_path / f"out{number}")
+                assert (tmp_path / f"out{number}/rock").exists()
+        finally:
+            churn.kill()
 
 
 def test_a_folder_that_vanishes_during_the_walk_is_named(root: Path) -> None:

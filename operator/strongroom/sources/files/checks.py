@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
-from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.api.filesources import OnChange
 from strongroom.api.result import Artifact
 from strongroom.sources.files.messages import Messages
@@ -15,6 +15,7 @@ from strongroom.sources.reading import Contents
 
 _HASH_MODULUS = 1 << 64
 _NAMED = 5
+_NAMED_LENGTH = 150
 
 
 @dataclass
@@ -23,6 +24,9 @@ class Ledger:
 
     walk: Walk
     messages: Messages = field(default_factory=Messages)
+    where: str = "the source"
+    """The place, in the policy's words."""
+    allow_empty: bool = True
     held: Tally | None = None
 
     @property
@@ -41,11 +45,13 @@ class Ledger:
         return self.walk.skipped.joined(self.messages.skipped)
 
     def compare(self, found: Tally) -> None:
-        """VerificationFailed unless the stream held what it is to hold; the first one is what later ones must equal."""
+        """See Account. The first stream is what later ones must equal."""
         if self.held is None:
             members = self.walk.members - self.messages.absent
             names = self.walk.names - self.messages.absent_names
             compare_tallies(self.source, found, Tally(members, found.size_bytes, names, found.folders))
+            if not self.allow_empty:
+                refuse_empty(self.source, self.where, found)
             self.held = found
         compare_tallies(self.source, found, self.held)
 
@@ -59,6 +65,12 @@ def compare_tallies(source: str, found: Tally, expected: Tally) -> None:
             f"source {source}: the archive holds {found.members} members with {found.size_bytes} bytes "
             f"instead of {expected.members} with {expected.size_bytes}, or others",
         )
+
+
+def refuse_empty(source: str, where: str, found: Tally) -> None:
+    """SourceEmpty for an archive of nothing but folders."""
+    if found.members == found.folders:
+        raise StrongroomError(Reason.SourceEmpty, f"source {source}: there is no file in {where}")
 
 
 class Account(Protocol):
@@ -77,7 +89,7 @@ class Account(Protocol):
         """Sockets and devices."""
 
     def compare(self, found: Tally) -> None:
-        """Raise unless a stream that holds this is what was read."""
+        """VerificationFailed unless a stream that holds this is what was read; SourceEmpty without a file, if that matters."""
 
 
 class FilesCheck:
@@ -154,6 +166,6 @@ def files_changed(source: str, changed: Notes) -> StrongroomError:
 
 def describe_changes(count: int, first: list[str]) -> str:
     """How many, and the first few of them (onChange is the field that decides about them)."""
-    named = "; ".join(first[:_NAMED])
+    named = "; ".join(excerpt(name, _NAMED_LENGTH) for name in first[:_NAMED])
     more = f"; and {count - _NAMED} more" if count > _NAMED else ""
     return f"{count} files changed or vanished while they were read (onChange): {named}{more}"

@@ -12,7 +12,7 @@ from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
 from strongroom.engine.execs import ExecOptions, ExecStream, run_command
 from strongroom.sources.files.archiving import OPTIONS
-from strongroom.sources.files.checks import FilesCheck, compare_tallies
+from strongroom.sources.files.checks import FilesCheck, compare_tallies, refuse_empty
 from strongroom.sources.files.messages import Messages
 from strongroom.sources.files.tarscan import Tally
 from strongroom.sources.notes import Notes, printable
@@ -66,11 +66,9 @@ class Record:
         return self.messages.skipped
 
     def compare(self, found: Tally) -> None:
-        """See Account; SourceEmpty when there is no file, unless that is allowed."""
-        if found.members == found.folders and not self.allow_empty:
-            raise StrongroomError(
-                Reason.SourceEmpty, f"source {self.source}: there is no file in {self.where}"
-            )
+        """See Account."""
+        if not self.allow_empty:
+            refuse_empty(self.source, self.where, found)
         self.held = self.held or found
         compare_tallies(self.source, found, self.held)
 

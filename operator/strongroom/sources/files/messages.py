@@ -10,11 +10,11 @@ from strongroom.sources.notes import Notes, printable
 _LINE = re.compile(rb'[^" ]*tar: "((?:[^"\\]|\\.)*)": (.*)', re.DOTALL)
 _ESCAPE = re.compile(rb"\\([0-3][0-7]{2}|.)", re.DOTALL)
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
-_CHANGED = re.compile(rb"file changed as we read it|File shrank by \d+ bytes; padding with zeros")
-_ABSENT = re.compile(
-    rb"File removed before we read it|Cannot (?:stat|open|readlink): No such file or directory"
-)
-_TOUCHED = re.compile(rb"Warning: Cannot \w+: No such file or directory")
+_CHANGED = re.compile(rb"file changed as we read it|File shrank by \d+ bytes?; padding with zeros")
+# What the system says of a name that is gone, below what is no folder any more, or has become a symbolic link or a socket.
+_GONE = rb"(?:No such file or directory|Not a directory|Too many levels of symbolic links|No such device or address)"
+_ABSENT = re.compile(rb"File removed before we read it|Cannot (?:stat|open|readlink): " + _GONE)
+_TOUCHED = re.compile(rb"Warning: Cannot \w+: " + _GONE)
 _SKIPPED = re.compile(rb"(socket|door) ignored")
 _EPILOGUE = re.compile(rb"[^ ]*tar: Exiting with failure status due to previous errors")
 _LONGEST_LINE = 32 << 10

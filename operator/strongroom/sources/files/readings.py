@@ -107,7 +107,10 @@ def build_reading(root: Root, choice: Choice) -> Reading:
         not_included=_not_taken(choice),
     )
     ledger = Ledger(
-        Walk(choice.source, root.trees, selection), Messages(lambda given: stored_name(root.trees, given))
+        Walk(choice.source, root.trees, selection),
+        Messages(lambda given: stored_name(root.trees, given)),
+        choice.where,
+        choice.allow_empty,
     )
     return FilesReading(origin, tar, root, ledger, choice.on_change)
 

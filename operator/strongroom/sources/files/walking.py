@@ -59,7 +59,7 @@ class Walk:
         for tree in self.trees:
             if stat.S_ISDIR(self._mode(tree)):
                 yield from self._walk(_Folder(tree))
-            else:
+            elif not self._skips(tree):
                 yield self._take(tree, is_file=True)
 
     def _mode(self, tree: Tree) -> int:

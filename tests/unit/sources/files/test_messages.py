@@ -34,6 +34,24 @@ def test_changed_and_absent_files_are_told_apart(program: str) -> None:
     assert (messages.absent, messages.absent_names) == (2, hash(b'./gone\n\xff"') + hash(b"./other"))
 
 
+def test_a_file_that_lost_a_single_byte_has_shrunk_too() -> None:
+    messages = hear('tar: "./a": File shrank by 1 byte; padding with zeros\n')
+    assert (messages.changed.count, messages.absent, messages.failure) == (1, 0, None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Cannot stat: Not a directory",
+        "Cannot open: Too many levels of symbolic links",
+        "Cannot open: No such device or address",
+    ],
+)
+def test_what_became_something_else_just_before_it_was_opened_is_absent(words: str) -> None:
+    messages = hear(f'tar: "./a": {words}\n')
+    assert (messages.changed.count, messages.absent, messages.failure) == (1, 1, None)
+
+
 @pytest.mark.parametrize(
     "line",
     [
