@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from strongroom.agent.asks import ContainerAsk, VolumeAsk, list_asks
 from strongroom.agent.durable import PRIVATE_FILE, make_folder, write_durably
-from strongroom.agent.folders import AttemptFolder
-from strongroom.agent.gate.rules import Rules, rules_text
+from strongroom.agent.folders import AttemptFolder, JobFolder
+from strongroom.agent.gate.rules import Rules, read_rules, rules_text
 from strongroom.agent.processes import kill_inside
 from strongroom.agent.working import Launch
 from strongroom.api.errors import Reason, StrongroomError
@@ -74,6 +74,15 @@ def end_gate(files: AttemptFolder) -> None:
     while kill_inside(files.gate):
         time.sleep(_LOOK_SECONDS)
     _children[:] = [child for child in _children if child.poll() is None]
+
+
+def find_controlled(folder: JobFolder) -> frozenset[str] | None:
+    """Ids of all that the Job's gates let its workers stop or pause; None when one of them ran without a gate."""
+    attempts = folder.attempts()
+    if any(attempt.isolation == "process" for attempt in attempts):
+        return None
+    rules = [folder.attempt_folder(attempt.number).gate_rules for attempt in attempts]
+    return frozenset(each for path in rules if path.exists() for each in read_rules(path).control)
 
 
 def _await(child: "subprocess.Popen[bytes]", files: AttemptFolder) -> None:

@@ -8,17 +8,19 @@ import logging
 
 from strongroom.agent.asks import ContainerAsk, list_asks
 from strongroom.agent.folders import JobFolder
+from strongroom.agent.gatekeeping import find_controlled
 from strongroom.agent.holding import EVERYTHING, Holds, find_services
 from strongroom.agent.hostview import look_at_host
 from strongroom.agent.permissions import build_permissions
 from strongroom.agent.settings import AgentSettings
 from strongroom.agent.verdicts import Undone
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.hooks import Hooks
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
 from strongroom.engine.ending import build_marker
 from strongroom.engine.journal import Journal
-from strongroom.engine.undoing import Debts, hooks_of, undo_all
+from strongroom.engine.undoing import Debts, hooks_of, settle_seconds, undo_all
 from strongroom.kube.following import pause_seconds
 
 log = logging.getLogger(__name__)
@@ -110,7 +112,7 @@ class Undoing:
         trouble, reason = "", None
         try:
             engine = connect_engine(self._settings.engine_url)
-            undo_all(engine, journal, self._debts(order, journal, engine))
+            undo_all(engine, journal, self._debts(order, folder, engine))
         except StrongroomError as error:
             trouble, reason = error.message, error.reason
             log.warning("Job %s: hooks are not undone: %s", folder.uid, error.message)
@@ -119,16 +121,28 @@ class Undoing:
             log.info("Job %s: what its worker had left of its hooks is undone", folder.uid)
         return Undone(complete=not left, trouble=trouble, reason=reason)
 
-    def _debts(self, order: WorkOrder, journal: Journal, engine: Engine) -> Debts:
-        """The commands owed; none when this host does not allow them any more. Services are put back all the same."""
+    def _debts(self, order: WorkOrder, folder: JobFolder, engine: Engine) -> Debts:
+        """The commands owed, and what may be started; the journal may be the work of a worker that was turned against us."""
         hooks = hooks_of(order.backup) if order.backup is not None else {}
-        if any(entry.command is not None for entry in journal.entries()):
-            asks = [ask for ask in list_asks(order) if isinstance(ask, ContainerAsk) and ask.use == "command"]
-            try:
-                build_permissions(self._settings.allowed).check(asks, look_at_host(order, asks, engine))
-            except StrongroomError as error:
-                if error.reason is not Reason.HostForbids:
-                    raise
-                log.error("Job %s: commands of its hooks are not run: %s", order.run_uid, error.message)  # noqa: TRY400  the text says it all
-                hooks = {}
-        return Debts(hooks, build_marker(order.run_uid))
+        return Debts(
+            hooks=self._allowed(hooks, order, Journal(folder.journal), engine),
+            marker=build_marker(order.run_uid),
+            containers=find_controlled(folder),
+            settle_seconds=max(map(settle_seconds, hooks.values()), default=0.0),
+        )
+
+    def _allowed(
+        self, hooks: dict[str | None, Hooks], order: WorkOrder, journal: Journal, engine: Engine
+    ) -> dict[str | None, Hooks]:
+        """None when this host does not allow their commands any more. Services are put back all the same."""
+        if all(entry.command is None for entry in journal.entries()):
+            return hooks
+        asks = [ask for ask in list_asks(order) if isinstance(ask, ContainerAsk) and ask.use == "command"]
+        try:
+            build_permissions(self._settings.allowed).check(asks, look_at_host(order, asks, engine))
+        except StrongroomError as error:
+            if error.reason is not Reason.HostForbids:
+                raise
+            log.error("Job %s: commands of its hooks are not run: %s", order.run_uid, error.message)  # noqa: TRY400  the text says it all
+            return {}
+        return hooks

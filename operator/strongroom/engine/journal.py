@@ -40,7 +40,9 @@ class Taken(StrictFields):
 
     action: Literal["Stop", "Pause"] = Field(description="What is done.")
     container: Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")] = Field(description="Its id.")
-    name: Annotated[str, Field(max_length=253)] = Field(description="Its name, for people.")
+    name: Annotated[str, Field(max_length=253, pattern=r"^[a-zA-Z0-9_.-]*$")] = Field(
+        description="Its name, for people."
+    )
     state: Annotated[str, Field(max_length=32)] = Field(
         description="State before: only what was running is put back."
     )

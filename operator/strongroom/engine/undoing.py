@@ -5,12 +5,14 @@ Idempotent: cut short at any point, the next call goes on. A command may therefo
 
 import itertools
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.fields import parse_duration
 from strongroom.api.hooks import HookCommand, Hooks
 from strongroom.api.workorder import BackupOrder
 from strongroom.engine.commands import run_hook
@@ -19,6 +21,8 @@ from strongroom.engine.dependencies import POLL_SECONDS, await_dependencies, awa
 from strongroom.engine.journal import CommandReference, Entry, Journal, Taken
 from strongroom.engine.services import STOPPED, Look, look_at, start_container, unpause_container
 
+SETTLE_SECONDS = 10.0
+"""How long the Engine may take beyond the service's own time to stop or pause it, once it was asked."""
 RUNNING = frozenset({"running", "restarting"})
 
 log = logging.getLogger(__name__)
@@ -30,6 +34,10 @@ class Debts:
 
     hooks: Mapping[str | None, Hooks]
     marker: str
+    containers: frozenset[str] | None = None
+    """Ids of all that may be started, for a journal whose writer is not trusted; None: whatever the journal names."""
+    settle_seconds: float = math.inf
+    """Whatever the journal says, the Engine is at no container for longer after it was asked."""
 
     def command(self, reference: CommandReference) -> tuple[HookCommand, str] | None:
         """The command and its place, or None when the order has none there."""
@@ -45,6 +53,11 @@ def describe_place(reference: CommandReference) -> str:
     source = f"source {reference.source}: " if reference.source else ""
     field = "after" if reference.phase == "after" else "onFailure"
     return f"{source}hooks.{field}[{reference.index}]"
+
+
+def settle_seconds(hooks: Hooks) -> float:
+    """How long the Engine may take to stop a service of these hooks, once it was asked."""
+    return SETTLE_SECONDS + math.ceil(parse_duration(hooks.stop_timeout).total_seconds())
 
 
 def hooks_of(order: BackupOrder) -> dict[str | None, Hooks]:
@@ -88,16 +101,19 @@ def _run_owed(
 
 
 def _put_all_back(
-    engine: Engine, journal: Journal, entries: Sequence[Entry], _debts: Debts
+    engine: Engine, journal: Journal, entries: Sequence[Entry], debts: Debts
 ) -> list[StrongroomError]:
     """Make run what ran; why some do not.
 
     None is forgotten before all were tried: an Engine that goes away meanwhile takes along those that were started already.
     """
     failures, started, running = [], None, []
+    begun = datetime.now(UTC)
     for entry in entries:
         try:
-            started = _put_back(engine, entry, started) or started
+            if entry.taken is not None and entry.taken.state == "running":
+                found = _settled(engine, entry.taken, debts.settle_seconds, begun)
+                started = _put_back(engine, entry.taken, _permitted(found, debts), started) or started
         except StrongroomError as error:
             if error.reason is Reason.EngineUnreachable:
                 raise
@@ -109,12 +125,16 @@ def _put_all_back(
     return failures
 
 
-def _put_back(engine: Engine, entry: Entry, started: Look | None) -> Look | None:
-    """Make it run, if it ran before; the container if it had to be started. `started` is the one started before."""
-    taken = entry.taken
-    if taken is None or taken.state != "running":
-        return None
-    found = _settled(engine, taken)
+def _permitted(found: Look | None, debts: Debts) -> Look | None:
+    """The container; None for one that the journal must not name."""
+    if found is None or debts.containers is None or found.id in debts.containers:
+        return found
+    log.error("container %s is none that this order stops or pauses: it is left as it is", found.name)
+    return None
+
+
+def _put_back(engine: Engine, taken: Taken, found: Look | None, started: Look | None) -> Look | None:
+    """Make it run; the container if it had to be started. `started` is the one started before."""
     try:
         if found is None:
             log.warning("container %s is gone (removed or made anew): nothing to put back", taken.name)
@@ -144,16 +164,17 @@ def _await_what_it_needs(engine: Engine, container: Look, started: Look | None) 
         await_healthy(engine, started.id, started.name)
 
 
-def _settled(engine: Engine, taken: Taken) -> Look | None:
+def _settled(engine: Engine, taken: Taken, most_seconds: float, begun: datetime) -> Look | None:
     """The container once the Engine can no longer be at what was asked of it.
 
     Whoever asked may have been killed meanwhile, and the Engine stops the container all the same, after we have looked.
+    It was asked before undoing was `begun`, whatever a clock or a forged entry says: all are waited for at the same time.
     """
     found = look_at(engine, taken.container)
     if taken.asked_at is None or taken.done:
         return found
-    seconds = taken.settle_seconds - (datetime.now(UTC) - taken.asked_at).total_seconds()
-    end = time.monotonic() + min(taken.settle_seconds, seconds)
+    elapsed = (datetime.now(UTC) - min(taken.asked_at, begun)).total_seconds()
+    end = time.monotonic() + min(taken.settle_seconds, most_seconds) - elapsed
     while _is_as_before(found, taken) and time.monotonic() < end:
         time.sleep(POLL_SECONDS)
         found = look_at(engine, taken.container)

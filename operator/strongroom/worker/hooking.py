@@ -17,11 +17,8 @@ from strongroom.engine.dependencies import order_for_stopping
 from strongroom.engine.ending import build_marker
 from strongroom.engine.journal import CommandReference, Entry, Journal, Phase, Taken
 from strongroom.engine.services import STILL, Look, look_at, pause_container, stop_container
-from strongroom.engine.undoing import Debts, undo_all
+from strongroom.engine.undoing import SETTLE_SECONDS, Debts, settle_seconds, undo_all
 from strongroom.worker.task import Task
-
-SETTLE_SECONDS = 10.0
-"""How long the Engine may take beyond the service's own time to stop or pause it, once it was asked."""
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +125,7 @@ class _Hooking:
             name=container.name,
             state=found.state,
             started_at=found.started_at,
-            settle_seconds=SETTLE_SECONDS + (self._stop_seconds if action == "Stop" else 0),
+            settle_seconds=settle_seconds(self._hooks) if action == "Stop" else SETTLE_SECONDS,
         )
         return self._journal.record(taken)
 

@@ -1,6 +1,7 @@
 """Services on a real Engine, and the worker's side of hooks around a reading that is the test's own."""
 
 import io
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -106,9 +107,12 @@ class Services:
         with hooked(self.task(parsed), parsed, source):
             yield
 
-    def undo(self, **hooks: Any) -> None:
+    def undo(
+        self, containers: frozenset[str] | None = None, settle_seconds: float = math.inf, **hooks: Any
+    ) -> None:
         """What an agent does after a worker that was killed."""
-        debts = Debts({None: Hooks.model_validate(hooks)}, f"strongroom-{RUN_UID}")
+        owed = {None: Hooks.model_validate(hooks)}
+        debts = Debts(owed, f"strongroom-{RUN_UID}", containers, settle_seconds)
         undo_all(connect_engine(self.engine.url), self.journal, debts)
 
     def clear(self) -> None:

@@ -171,3 +171,28 @@ def test_stopping_what_has_stopped_is_no_failure(services: Services) -> None:
     engine = connect_engine(services.engine.url)
     for _ in range(2):
         stop_container(engine, "shop-web", "shop-web", 1)
+
+
+def test_a_journal_that_was_forged_starts_nothing_that_its_order_may_not_stop(services: Services) -> None:
+    for name in ("web", "db"):
+        services.compose(name)
+        left_stopped(services, f"shop-{name}")
+    own = look_at(connect_engine(services.engine.url), "shop-web")
+    assert own is not None
+    services.undo(containers=frozenset([own.id]))
+    assert services.states() == {"shop-web": "running", "shop-db": "exited"}
+    assert services.journal.entries() == []
+
+
+def test_a_journal_that_was_forged_holds_up_nobody_for_longer_than_its_order_may(services: Services) -> None:
+    services.compose("web")
+    left_stopped(services, "shop-web", done=False)
+    (entry,) = services.journal.entries()
+    assert entry.taken is not None
+    year = entry.taken.model_copy(
+        update={"settle_seconds": 3e7, "asked_at": datetime(2100, 1, 1, tzinfo=UTC)}
+    )
+    for _ in range(50):
+        services.journal.record(year)
+    services.undo(settle_seconds=1)
+    assert services.journal.entries() == []

@@ -3,6 +3,8 @@ from datetime import UTC, datetime
 import pytest
 
 from strongroom.agent.folders import StateFolder, StateTaken
+from strongroom.agent.gate.rules import Rules, rules_text
+from strongroom.agent.gatekeeping import find_controlled
 from strongroom.agent.records import Attempt, Outcome, Plan, build_failure
 from strongroom.api.errors import Reason
 
@@ -73,3 +75,16 @@ def test_a_uid_that_names_another_place_is_refused(state):
     for uid in ("..", "a/b", "", "a\0"):
         with pytest.raises(ValueError, match="is not a uid"):
             state.job(uid)
+
+
+def test_what_a_job_may_stop_is_what_all_its_gates_let_through_and_anything_without_a_gate(state):
+    folder = state.job("u-1")
+    folder.create(PLAN, "{}")
+    for number, container in ((1, "a" * 64), (2, "b" * 64)):
+        folder.save_attempt(Attempt(number=number, started_at=T0, isolation="container"))
+        rules = Rules("", "", 1, {}, frozenset(), frozenset(), frozenset([container]), frozenset())
+        folder.attempt_folder(number).gate_rules.write_bytes(rules_text(rules))
+    folder.save_attempt(Attempt(number=3, started_at=T0, isolation="container"))
+    assert find_controlled(folder) == {"a" * 64, "b" * 64}
+    folder.save_attempt(Attempt(number=4, started_at=T0))
+    assert find_controlled(folder) is None
