@@ -26,7 +26,7 @@ class Allowances:
     containers: tuple[str, ...] = ("*",)
     """Containers that may be dumped, stopped, paused and given commands: `project/service`, or the container's name."""
     root_containers: tuple[str, ...] = ()
-    """Of those, containers that are as good as root on the host and in which commands may be run all the same."""
+    """Of those, containers that are as good as root on the host and in which programs may be run all the same."""
 
 
 def matches(value: str, patterns: Sequence[str]) -> bool:

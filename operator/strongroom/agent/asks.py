@@ -11,6 +11,7 @@ from strongroom.api.containers import ContainerSelector
 from strongroom.api.hooks import Hooks
 from strongroom.api.sources import Source
 from strongroom.api.workorder import WorkOrder
+from strongroom.engine.inspection import Inspected
 
 Use = Literal["dump", "read", "control", "command"]
 
@@ -57,6 +58,10 @@ class ContainerAsk:
     """None: every container with the policy's label."""
     path: str | None = None
     """With `read`: the path inside of it."""
+
+    def runs_programs(self, each: Inspected) -> bool:
+        """Whether programs are started in that container. What lies on a mount is read without its help."""
+        return self.use != "control" and (self.path is None or each.mount_of(self.path) is None)
 
 
 Ask = StoreAsk | PathAsk | VolumeAsk | ProjectAsk | ContainerAsk

@@ -26,23 +26,19 @@ def build_rules(launch: Launch, engine_url: str) -> Rules:
     """What the order's containers and volumes may be used for."""
     asks = list_asks(launch.order)
     found = [(ask, each) for ask in asks for each in launch.view.containers.get(ask, ())]
-
-    def ids(*uses: str) -> frozenset[str]:
-        chosen = [each for ask, each in found if isinstance(ask, ContainerAsk) and ask.use in uses]
-        return frozenset(each.container.id for each in chosen)
-
-    read = [(ask.path, each) for ask, each in found if isinstance(ask, ContainerAsk) and ask.path]
+    seen = [(ask, each) for ask, each in found if isinstance(ask, ContainerAsk)]
+    mounts = [each.mount_of(ask.path) for ask, each in seen if ask.path is not None]
     return Rules(
         engine=engine_url.removeprefix("unix://"),
         socket=launch.files.gate_socket.name,
         seconds=launch.order.deadline_seconds + SPARE_SECONDS,
         names={name: each.container.id for _, each in found for name in _names(each)},
         inspect=frozenset(each.container.id for _, each in found),
-        exec=ids("dump", "read", "command"),
-        control=ids("control"),
+        exec=frozenset(each.container.id for ask, each in seen if ask.runs_programs(each)),
+        control=frozenset(each.container.id for ask, each in seen if ask.use == "control"),
         volumes=frozenset(
             [ask.name for ask in asks if isinstance(ask, VolumeAsk)]
-            + [mount.volume for path, each in read if (mount := each.mount_of(path)) and mount.volume]
+            + [mount.volume for mount in mounts if mount is not None and mount.volume is not None]
         ),
     )
 

@@ -66,7 +66,7 @@ class Permissions:
         if ask.path is not None and (mount := each.mount_of(ask.path)) is not None:
             yield from self._mounted(mount, ask.path, each, view)
             return
-        is_free = ask.use in {"dump", "control"} or each.root_reason is None
+        is_free = not ask.runs_programs(each) or each.root_reason is None
         if not is_free and not matches(each.container.name, self.allowed.root_containers):
             words = f"a program in {each.container}, for {each.root_reason},"
             yield words, f"--allow-root-container {each.container.name}"

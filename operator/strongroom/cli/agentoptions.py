@@ -79,7 +79,7 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option(
         "--allow-root-container",
         multiple=True,
-        help="Run commands in this container although it is as good as root on the host (privileged, Docker socket, host's files); may be repeated (pattern). Default: none.",
+        help="Dump from this container and run commands in it although it is as good as root on the host (privileged, Docker socket, host's files); may be repeated (pattern). Default: none.",
     ),
 )
 

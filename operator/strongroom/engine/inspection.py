@@ -1,5 +1,6 @@
 """One container in all its detail: its mounts, its rights on the host, its environment's names, and what its main process is."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -43,7 +44,7 @@ class Mount:
 
     def host_path(self, path: str) -> str:
         """Where a path inside the container that lies on this mount is on the host."""
-        return str(PurePosixPath(self.source) / PurePosixPath(path).relative_to(self.destination))
+        return str(PurePosixPath(self.source) / _plain(path).relative_to(self.destination))
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,19 @@ class Inspected:
 
     def mount_of(self, path: str) -> Mount | None:
         """The mount that a path inside the container lies on; None: its own layer."""
-        wanted = PurePosixPath(path)
+        wanted = _plain(path)
         over = [each for each in self.mounts if wanted.is_relative_to(each.destination)]
         return max(over, key=lambda each: len(PurePosixPath(each.destination).parts), default=None)
+
+    def mounts_below(self, path: str) -> list[str]:
+        """The ways from a path inside the container to the mounts that begin below it."""
+        below = (PurePosixPath(each.destination) for each in self.mounts)
+        return sorted(str(each.relative_to(path)) for each in below if PurePosixPath(path) in each.parents)
+
+
+def _plain(path: str) -> PurePosixPath:
+    """Without `..`: otherwise a mount is reached by a name that seems to lie beside it."""
+    return PurePosixPath(posixpath.normpath(path))
 
 
 def inspect_container(engine: Engine, container: Container) -> Inspected:

@@ -211,7 +211,6 @@ def test_an_exec_is_made_of_known_fields_only():
         "AttachStdout": False,
         "AttachStderr": False,
         "User": "postgres",
-        "WorkingDir": "",
         "Cmd": ["pg_dump"],
         "Env": [],
     }
@@ -225,6 +224,8 @@ def test_an_exec_is_made_of_known_fields_only():
         b'{"Cmd": ["x"], "PRIVILEGED": true}',
         b'{"Cmd": ["x"], "Privileged": false, "Privileged": true}',
         b'{"Cmd": ["x"], "Tty": true}',
+        b'{"Cmd": ["x"], "WorkingDir": "/proc/self/fd/7"}',
+        b'{"Cmd": ["x"], "workingDir": "/proc/self/fd/7"}',
         b'{"Cmd": "x"}',
         b'{"Cmd": ["x"], "User": 0.5}',
         b'{"Cmd": ["x"], "HostConfig": {}}',

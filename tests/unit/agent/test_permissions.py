@@ -151,8 +151,14 @@ def test_commands_in_a_container_that_is_root_on_the_host_need_its_name():
     assert refusal(files, PRIVILEGED) is not None
 
 
-def test_dumps_and_stops_of_such_a_container_are_allowed():
-    assert refusal(order(hooks={"stop": [DB]}), PRIVILEGED) is None
+def test_no_dump_runs_programs_in_such_a_container_either():
+    assert "--allow-root-container shop_db_1" in refusal(order(), PRIVILEGED)
+    assert refusal(order(), PRIVILEGED, root_containers=("shop_db_1",)) is None
+
+
+def test_such_a_container_is_stopped_and_paused_as_any_other():
+    volume = {"files": {"volume": "shop_media"}}
+    assert refusal(order(volume, hooks={"stop": [DB], "pause": [DB]}), PRIVILEGED) is None
 
 
 def test_a_bind_of_the_host_is_readable_through_a_container_only_inside_its_projects_folder():

@@ -83,8 +83,9 @@ def _volume(asked: _Asked) -> Passed:
 def _create_exec(asked: _Asked) -> Passed:
     container = _container(asked, asked.rules.exec)
     given = _json(asked.body, {*_FLAGS, *_TEXTS, *_LISTS, *_DROPPED, "Privileged", "Tty"})
-    if given.get("Privileged") or given.get("Tty"):
-        raise Refused(403, "no exec is privileged or has a terminal")
+    # A working folder such as /proc/self/fd/7 has led out of containers (CVE-2024-21626), and nothing needs one.
+    if given.get("Privileged") or given.get("Tty") or given.get("WorkingDir"):
+        raise Refused(403, "no exec is privileged, has a terminal or a folder of its own")
     wanted = {
         **{key: _flag(given, key) for key in _FLAGS},
         **{key: _text(given, key) for key in _TEXTS},
@@ -121,9 +122,9 @@ _LIST: tuple[tuple[tuple[str, ...], str, Callable[[_Asked], Passed]], ...] = (
     (("GET",), f"/volumes/{_NAME}", _volume),
 )
 _FLAGS = ("AttachStdin", "AttachStdout", "AttachStderr")
-_TEXTS = ("User", "WorkingDir")
+_TEXTS = ("User",)
 _LISTS = ("Cmd", "Env")
-_DROPPED = ("Container", "DetachKeys", "detachKeys")
+_DROPPED = ("Container", "WorkingDir", "DetachKeys", "detachKeys")
 
 
 def _container(asked: _Asked, allowed: frozenset[str]) -> str:
