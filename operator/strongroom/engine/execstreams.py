@@ -8,7 +8,7 @@ import hashlib
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -23,9 +23,9 @@ from strongroom.engine.containers import Container
 from strongroom.engine.ending import end_bearers, sealed
 from strongroom.engine.execscripts import FED, MEASURED, PLAIN
 from strongroom.engine.failures import engine_failures
-from strongroom.engine.frames import Frames, never
+from strongroom.engine.frames import Frames, never, nobody
 from strongroom.engine.hijacking import start_exec
-from strongroom.engine.trailers import parse_trailer
+from strongroom.engine.trailers import Lines, parse_trailer
 
 _DRAIN_BYTES = 64 << 10
 
@@ -69,8 +69,11 @@ class ExecStream:
         *,
         marker: str,
         options: ExecOptions = _DEFAULTS,
+        hear: Callable[[bytes], None] | None = None,
     ) -> None:
         """Start it as an argument list; `marker` is build_marker's. No shell text is made of any value.
+
+        `hear` gets every line of its stderr, of which else the end is kept alone (20 KiB), while stdout is read.
 
         Raises ContainerNotFound when the container is gone, stopped or paused, or EngineUnreachable.
         """
@@ -83,7 +86,9 @@ class ExecStream:
         exec_id = create_exec(engine, container, _command(argv, marker, self._nonce, options), options)
         self._connection, begun = start_exec(engine, exec_id)
         # Without a measure the trailer ends it: what a program leaves behind may hold its stdout open for ever.
-        self._frames = Frames(self._connection, begun, never if options.measured else self._has_ended)
+        is_over = never if options.measured else self._has_ended
+        told = nobody if hear is None else Lines(self._nonce, hear).write
+        self._frames = Frames(self._connection, begun, is_over, told)
         try:
             for value in options.secrets.values():
                 self.write(value.encode(errors="surrogateescape") + b"\n")

@@ -19,14 +19,25 @@ def never() -> bool:
     return False
 
 
+def nobody(_chunk: memoryview) -> None:
+    """For streams whose stderr matters at its end alone."""
+
+
 class Frames:
     """Reads stdout; keeps the end (20 KiB) of stderr as it comes by. Ends where the connection ends, wherever that is."""
 
-    def __init__(self, connection: socket.socket, begun: bytes, is_over: Callable[[], bool] = never) -> None:
-        """Read from there, after what has come already. `is_over` is asked after more of stderr; it may end the stream."""
+    def __init__(
+        self,
+        connection: socket.socket,
+        begun: bytes,
+        is_over: Callable[[], bool] = never,
+        hear: Callable[[memoryview], None] = nobody,
+    ) -> None:
+        """Read from there, after what has come already. `hear` gets all of stderr; `is_over`, asked then, may end the stream."""
         self.errors = bytearray()
         self._connection = connection
         self._is_over = is_over
+        self._hear = hear
         self._room = memoryview(bytearray(max(_ROOM_BYTES, len(begun))))
         self._room[: len(begun)] = begun
         self._start, self._end = 0, len(begun)
@@ -86,6 +97,8 @@ class Frames:
 
     def _keep(self, count: int) -> bool:
         """Take some of stderr; whether that was the end of all."""
-        self.errors += self._room[self._start : self._start + count]
+        chunk = self._room[self._start : self._start + count]
+        self._hear(chunk)
+        self.errors += chunk
         del self.errors[:-_ERROR_BYTES]
         return self._is_over()

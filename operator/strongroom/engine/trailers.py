@@ -1,6 +1,9 @@
 """The last line that the shell around a program writes: what it has counted, and how the program ended."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+_LONGEST_LINE = 32 << 10
 
 
 @dataclass(frozen=True)
@@ -33,3 +36,21 @@ def parse_trailer(errors: bytes | bytearray, nonce: str) -> Trailer | None:
         size_bytes=int(size) if size else None,
         sha256=said.get("sha256"),
     )
+
+
+class Lines:
+    """All that comes on stderr but the trailer, given on in whole lines; longer ones than 32 KiB lose their end."""
+
+    def __init__(self, nonce: str, hear: Callable[[bytes], None]) -> None:
+        """`hear` gets each line with its line break. The trailer begins one, so that none before it is left over."""
+        self._nonce = nonce.encode()
+        self._hear = hear
+        self._rest = b""
+
+    def write(self, chunk: memoryview) -> None:
+        """The next bytes."""
+        *lines, self._rest = (self._rest + bytes(chunk)).split(b"\n")
+        self._rest = self._rest[:_LONGEST_LINE]
+        for line in lines:
+            if not line.startswith(self._nonce):
+                self._hear(line + b"\n")

@@ -2,7 +2,7 @@
 
 import os
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import docker.errors
@@ -21,15 +21,21 @@ class Volume:
     name: str
     mountpoint: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    bound: str | None = None
+    """The folder of the host that it really is (made with `--opt o=bind --opt device=FOLDER`)."""
 
 
 @dataclass(frozen=True)
 class HostPath:
-    """A container's path on a mount: `root` is the mount's folder (or file) on the host, `rest` the way below it."""
+    """A container's path on a mount: `root` is the mount's folder (or file) on the host, `rest` the way below it.
+
+    `covered`: the ways from the path to other mounts inside it. What the container sees there is not there on the host.
+    """
 
     root: str
     rest: str
     volume: str | None = None
+    covered: Sequence[str] = ()
 
     @property
     def path(self) -> str:
@@ -45,7 +51,9 @@ def find_volume(engine: Engine, name: str, what: str) -> Volume:
         except docker.errors.NotFound as error:
             words = f"{what}: there is no volume {name} on this host"
             raise StrongroomError(Reason.SourceMissing, words) from error
-    return Volume(name, str(found["Mountpoint"]), found.get("Labels") or {})
+    options = found.get("Options") or {}
+    bound = options.get("device") if {"bind", "rbind"} & set(str(options.get("o")).split(",")) else None
+    return Volume(name, str(found["Mountpoint"]), found.get("Labels") or {}, bound)
 
 
 def resolve_mount(engine: Engine, container: Container, path: str) -> HostPath | None:
@@ -54,8 +62,10 @@ def resolve_mount(engine: Engine, container: Container, path: str) -> HostPath |
     The path is taken as it is written: a symbolic link on the way is not followed.
     """
     wanted = posixpath.normpath(path)
-    mount = inspect_container(engine, container).mount_of(wanted)
+    inspected = inspect_container(engine, container)
+    mount = inspected.mount_of(wanted)
     if mount is None:
         return None
     rest = posixpath.relpath(wanted, mount.destination)
-    return HostPath(mount.source, "" if rest == "." else rest, mount.volume)
+    covered = inspected.mounts_below(wanted)
+    return HostPath(mount.source, "" if rest == "." else rest, mount.volume, covered)

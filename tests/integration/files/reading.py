@@ -1,7 +1,8 @@
 """A files source read without a worker around it: the stream into a file, with its check."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from strongroom.api.filesources import FilesSource
 from strongroom.engine.connecting import Engine
@@ -33,4 +34,23 @@ def read(reading: Reading, archive: Path) -> Contents:
 def read_back(reading: Reading, content: bytes) -> Contents:
     with reading.start_check("List") as check:
         check.write(content)
+        return check.finish()
+
+
+def read_around(reading: Reading, act: Callable[[], Any], archive: BinaryIO | None = None) -> Contents:
+    """Do something when the stream has begun: tar waits in the middle of a big file, and of ours has got all names."""
+    buffer = memoryview(bytearray(1 << 16))
+    with reading.start_check("Full") as check, reading.start() as stream:
+
+        def take(count: int) -> int:
+            check.write(buffer[:count])
+            if archive is not None:
+                archive.write(buffer[:count])
+            return count
+
+        take(stream.readinto(buffer))
+        act()
+        while take(stream.readinto(buffer)):
+            pass
+        stream.finish()
         return check.finish()

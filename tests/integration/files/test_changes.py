@@ -7,16 +7,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
-from tests.integration.files.reading import plan, read
+from tests.integration.files.reading import plan, read, read_around
 from tests.integration.files.trees import extract, make_socket
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.sources.files.selection import Selection
 from strongroom.sources.files.walking import Tree, Walk
-from strongroom.sources.reading import Contents, Reading
 
 BIG = 8 << 20
 """More than the pipe from tar holds: tar waits in the middle of such a file until it is read on."""
@@ -53,25 +52,6 @@ def root(tmp_path: Path) -> Path:
     for number in range(3):
         (folder / f"later/{number}").write_bytes(b"small")
     return folder
-
-
-def read_around(reading: Reading, act: Callable[[], Any], archive: BinaryIO | None = None) -> Contents:
-    """Do something when tar has all names and is in the middle of the big file."""
-    buffer = memoryview(bytearray(1 << 16))
-    with reading.start_check("Full") as check, reading.start() as stream:
-
-        def take(count: int) -> int:
-            check.write(buffer[:count])
-            if archive is not None:
-                archive.write(buffer[:count])
-            return count
-
-        take(stream.readinto(buffer))
-        act()
-        while take(stream.readinto(buffer)):
-            pass
-        stream.finish()
-        return check.finish()
 
 
 def append(path: Path) -> None:

@@ -87,6 +87,20 @@ def test_a_link_that_a_container_laid_never_leads_to_the_hosts_files(
         assert "symbolic link" in result.message
 
 
+def test_a_mount_below_the_path_is_never_left_out_without_a_word(
+    on_engine: Trees, volume: Path, container: Path, tmp_path: Path
+) -> None:
+    (volume / "own").write_text("of the volume")
+    (container / "hidden").write_text("of the folder below")
+    where = {"container": {"name": "box"}, "path": "/data"}
+    refused = run(on_engine, {"inContainer": where})
+    assert (refused.outcome, refused.reason) == ("Failed", "InvalidSpec")
+    assert "host/folder" in refused.message
+    result = run(on_engine, {"inContainer": where, "exclude": ["/host/folder/"]})
+    found = unpack(on_engine, result, tmp_path / "out")
+    assert (found / "own").read_text() == "of the volume"
+
+
 @pytest.mark.parametrize(
     ("files", "reason"),
     [

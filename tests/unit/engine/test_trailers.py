@@ -2,7 +2,7 @@
 
 import pytest
 
-from strongroom.engine.trailers import Trailer, parse_trailer
+from strongroom.engine.trailers import Lines, Trailer, parse_trailer
 
 NONCE = "0123456789abcdef"
 WHOLE = f"some words\n{NONCE} status 0 copied 0 bytes 12 sha256 abc end\n".encode()
@@ -50,3 +50,13 @@ def test_a_stream_fits_only_what_was_counted_to_the_end(words: str) -> None:
 
 def test_the_trailer_of_another_program_is_not_ours() -> None:
     assert parse_trailer(WHOLE, "f" * 16) is None
+
+
+@pytest.mark.parametrize("step", [1, 5, 1000])
+def test_every_line_before_the_trailer_is_heard_whole(step: int) -> None:
+    said = b"first\n\nsecond \xff\nwithout a break" + WHOLE.removeprefix(b"some words")
+    heard: list[bytes] = []
+    lines = Lines(NONCE, heard.append)
+    for start in range(0, len(said), step):
+        lines.write(memoryview(said[start : start + step]))
+    assert heard == [b"first\n", b"\n", b"second \xff\n", b"without a break\n"]

@@ -1,5 +1,6 @@
 """A tree in a container's own layer: archived by the tar inside it, GNU's or busybox's, as the superuser there."""
 
+import functools
 import re
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,8 +24,13 @@ _SUPERUSER = "0"
 _BUSYBOX_LACKS = (
     "what busybox's tar does not keep: extended attributes, ACLs, holes, and times below a second"
 )
-_BUSYBOX_ABSENT = re.compile(r"tar: (.+): No such file or directory")
-_BUSYBOX_EPILOGUE = "tar: error exit delayed from previous errors"
+_BUSYBOX_ABSENT = re.compile(rb"tar: (.+): No such file or directory")
+_BUSYBOX_EPILOGUE = b"tar: error exit delayed from previous errors"
+_FINGERPRINT = """
+stat -c %n / >/dev/null || exit 127
+find "$1" -exec stat -c '%n %f %s %i %Y %Z' {} + | sha256sum
+"""
+"""What changes with any file: names, modes, lengths, numbers, times of change."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,16 @@ class Place:
             self.engine, self.container, argv, marker=self.marker, timeout_seconds=_SECONDS, user=_SUPERUSER
         )
         return done.exit_code, done.output_excerpt
+
+    def fingerprint(self) -> str:
+        """Two are equal when nothing was changed in between, for tars that do not notice."""
+        code, said = self.run("sh", "-c", _FINGERPRINT, "fingerprint", self.path)
+        if code:
+            raise StrongroomError(
+                Reason.ClientMissing,
+                f"{self.container} has no stat, without which its tar cannot be trusted (exit code {code}: {said})",
+            )
+        return said
 
 
 @dataclass
@@ -114,9 +130,16 @@ class ContainerStream:
         """Start tar inside the container."""
         place = reading.place
         options = ExecOptions(user=_SUPERUSER, environment={"LC_ALL": "C"})
+        messages = reading.record.messages
         self._reading = reading
+        self._before = None if reading.is_gnu else place.fingerprint()
         self._stream = ExecStream(
-            place.engine, place.container, reading.command, marker=place.marker, options=options
+            place.engine,
+            place.container,
+            reading.command,
+            marker=place.marker,
+            options=options,
+            hear=messages.hear if reading.is_gnu else functools.partial(hear_busybox, messages),
         )
 
     def readinto(self, buffer: memoryview) -> int:
@@ -125,14 +148,19 @@ class ContainerStream:
 
     def finish(self) -> None:
         """See PlainStream."""
-        code = self._stream.wait()
-        said, messages = self._stream.errors(), self._reading.record.messages
-        hear_tar(messages, said, is_gnu=self._reading.is_gnu)
-        is_told = messages.explains(code) or (not self._reading.is_gnu and messages.absent > 0)
-        if messages.failure is not None or (code and not is_told):
-            words = messages.failure or f"exit code {code}: {excerpt(said)}"
+        code, messages = self._stream.wait(), self._reading.record.messages
+        if not messages.explains(code) and not self._is_told_by_busybox(code):
+            words = messages.failure or f"exit code {code}: {excerpt(self._stream.errors())}"
             source, container = self._reading.record.source, self._reading.place.container
             raise StrongroomError(Reason.ReadFailed, f"source {source}: tar in {container}: {words}")
+        if not messages.changed.count and self._before not in {None, self._reading.place.fingerprint()}:
+            messages.changed.add(
+                f"{self._reading.place.path}: something in it changed while it was read (busybox's tar does not say what)"
+            )
+
+    def _is_told_by_busybox(self, code: int) -> bool:
+        messages = self._reading.record.messages
+        return not self._reading.is_gnu and code == 1 and messages.failure is None and messages.absent > 0
 
     def __enter__(self) -> Self:
         """See PlainStream."""
@@ -145,18 +173,14 @@ class ContainerStream:
         self._stream.__exit__(kind, error, trace)
 
 
-def hear_tar(messages: Messages, said: str, *, is_gnu: bool) -> None:
-    """Understand the end of what tar said in the container."""
-    if is_gnu:
-        messages.hear(said.encode(errors="replace"))
-        messages.close()
-        return
-    for line in filter(None, said.split("\n")):
-        if found := _BUSYBOX_ABSENT.fullmatch(line):
-            messages.absent += 1
-            messages.changed.add(f"{printable(found[1].encode())}: vanished before it was read")
-        elif line != _BUSYBOX_EPILOGUE:
-            messages.failure = messages.failure or excerpt(printable(line.encode()))
+def hear_busybox(messages: Messages, line: bytes) -> None:
+    """Understand a line of what busybox's tar says."""
+    words = line.rstrip(b"\n")
+    if found := _BUSYBOX_ABSENT.fullmatch(words):
+        messages.absent += 1
+        messages.changed.add(f"{printable(found[1])}: vanished before it was read")
+    elif words and words != _BUSYBOX_EPILOGUE:
+        messages.failure = messages.failure or excerpt(printable(words))
 
 
 def plan_container(source: str, files: FilesSource, place: Place) -> Reading:
@@ -175,6 +199,10 @@ def plan_container(source: str, files: FilesSource, place: Place) -> Reading:
         raise StrongroomError(
             Reason.SourceMissing, f"{what}: {place.path} does not exist in {place.container}"
         )
+    is_folder = place.run("test", "-d", place.path)[0] == 0
+    if not is_folder and place.run("test", "-L", place.path)[0] == 0:
+        words = f"{what}: {place.path} in {place.container} is a symbolic link: name what it leads to"
+        raise StrongroomError(Reason.InvalidSpec, words)
     version = _find_tar(what, place)
     is_gnu = version.startswith("GNU")
     origin = Origin(
@@ -185,7 +213,6 @@ def plan_container(source: str, files: FilesSource, place: Place) -> Reading:
         options=list(OPTIONS) if is_gnu else [],
         not_included=[] if is_gnu else [_BUSYBOX_LACKS],
     )
-    is_folder = place.run("test", "-d", place.path)[0] == 0
     record = Record(source, str(files), files.allow_empty)
     return ContainerReading(origin, place, is_gnu, is_folder, record, files.on_change)
 

@@ -9,7 +9,7 @@ from strongroom.api.filesources import ContainerPath, FilesSource, OnChange
 from strongroom.api.result import ArtifactKind, VerificationLevel
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container, find_container
-from strongroom.engine.volumes import find_volume, resolve_mount
+from strongroom.engine.volumes import HostPath, find_volume, resolve_mount
 from strongroom.sources.files.archiving import OPTIONS, Tar, TarStream, find_tar
 from strongroom.sources.files.checks import FilesCheck, Ledger
 from strongroom.sources.files.incontainer import Place, plan_container
@@ -70,7 +70,7 @@ def plan_files(
     Raises SourceMissing, SourceEmpty, ReadFailed, InvalidSpec, ClientMissing; and for a container what `find_container` does.
     """
     if files.in_container is not None:
-        found = _find_mounted(source, files.in_container, places, engine())
+        found = _find_mounted(source, files, files.in_container, places, engine())
         if isinstance(found, Container):
             return [plan_container(source, files, Place(engine(), found, files.in_container.path, marker))]
         place = found
@@ -125,17 +125,33 @@ def _find_place(source: str, files: FilesSource, places: Places, engine: Callabl
     raise StrongroomError(Reason.InvalidSpec, f"source {source}: files: no place is named")
 
 
-def _find_mounted(source: str, wanted: ContainerPath, places: Places, engine: Engine) -> str | Container:
+def _find_mounted(
+    source: str, files: FilesSource, wanted: ContainerPath, places: Places, engine: Engine
+) -> str | Container:
     """Where the mount is that holds the path; the container itself if it is in its own layer."""
     what = f"source {source}: files.inContainer"
     container = find_container(engine, wanted.container, what)
     found = resolve_mount(engine, container, wanted.path)
     if found is None:
         return container
+    _refuse_covered(
+        found, Selection((), files.exclude, f"source {source}"), f"{what}: {wanted.path} in {container}"
+    )
     place = None if found.volume is None else places.of_volume(found.volume)
     if found.volume is None:
         place = places.of_path(found.root)
     return descend(place or found.root, found.rest, what)
+
+
+def _refuse_covered(found: HostPath, left_out: Selection, what: str) -> None:
+    """InvalidSpec where the container sees files of another mount below the path, which would be missing without a word."""
+    for way in found.covered:
+        if left_out.takes(os.fsencode(way), is_folder=True):
+            raise StrongroomError(
+                Reason.InvalidSpec,
+                f"{what}: at {way} in it lies another mount, which is not read with it: make that a source of its own, and "
+                f"leave it out here (files.exclude: /{way}/)",
+            )
 
 
 def _not_taken(choice: Choice) -> list[str]:
