@@ -2,16 +2,19 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from strongroom.agent.allowances import Allowances
-from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk
-from strongroom.api.labels import COMPOSE_PROJECT_LABEL
+from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.labels import COMPOSE_FOLDER_LABEL, COMPOSE_PROJECT_LABEL
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container, list_containers, match_containers, match_labelled
-from strongroom.engine.inspection import Inspected, inspect_container
+from strongroom.engine.hostrights import find_opening
+from strongroom.engine.inspection import Inspected, inspect_container, labels_of_image
+from strongroom.engine.volumes import find_volume
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class HostView:
     """Every path that is named, to where it leads."""
     containers: Mapping[Ask, Sequence[Inspected]] = field(default_factory=dict)
     """Every ask for containers or a project, to those that it means; empty where there is none."""
+    bound: Mapping[str, PurePosixPath] = field(default_factory=dict)
+    """Every volume that really is a folder of the host, to that folder."""
+    unfounded: frozenset[str] = frozenset()
+    """Ids of containers whose project's folder is the word of their image, and not of whoever started them."""
 
     def real(self, path: str) -> PurePosixPath:
         """Where a path leads."""
@@ -33,13 +40,56 @@ def look_at_host(order: WorkOrder, asks: Sequence[Ask], engine: Engine | None) -
     named = {ask.path for ask in asks if isinstance(ask, StoreAsk | PathAsk)}
     if engine is None:
         return HostView(resolved=resolve(named))
-    containers: dict[Ask, list[Inspected]] = {
+    containers = {
         ask: [inspect_container(engine, each) for each in _match(engine, order, ask)]
         for ask in asks
         if isinstance(ask, ContainerAsk | ProjectAsk)
     }
     found = {path for ask, several in containers.items() for each in several for path in _paths(ask, each)}
-    return HostView(resolved=resolve(named | found), containers=containers)
+    known = {each.container.id: each for several in containers.values() for each in several}
+    volumes = {mount.volume for each in known.values() for mount in each.mounts}
+    bound = _bound(engine, volumes | {ask.name for ask in asks if isinstance(ask, VolumeAsk)})
+    rooted = {key: _with_reason(each, bound, engine) for key, each in known.items()}
+    return HostView(
+        resolved=resolve(named | found),
+        containers={
+            ask: [rooted[each.container.id] for each in several] for ask, several in containers.items()
+        },
+        bound=bound,
+        unfounded=frozenset(key for key, each in known.items() if _is_unfounded(engine, each)),
+    )
+
+
+def _bound(engine: Engine, volumes: Iterable[str | None]) -> dict[str, PurePosixPath]:
+    """Those that really are folders of the host. One that is missing is told by whoever reads it."""
+    found: dict[str, PurePosixPath] = {}
+    for name in filter(None, volumes):
+        try:
+            folder = find_volume(engine, name, "").bound
+        except StrongroomError as error:
+            if error.reason is not Reason.SourceMissing:
+                raise
+            continue
+        if folder is not None:
+            found[name] = PurePosixPath(os.path.realpath(folder))
+    return found
+
+
+def _with_reason(each: Inspected, bound: Mapping[str, PurePosixPath], engine: Engine) -> Inspected:
+    """With a reason that is seen only where links, and volumes that are folders of the host, lead to."""
+    places = [
+        (str(bound.get(mount.volume or "", os.path.realpath(mount.source))), not mount.is_read_only)
+        for mount in each.mounts
+        if mount.volume is None or mount.volume in bound
+    ]
+    socket = os.path.realpath(engine.url.removeprefix("unix://"))
+    return replace(each, root_reason=each.root_reason or find_opening(places, socket))
+
+
+def _is_unfounded(engine: Engine, each: Inspected) -> bool:
+    return each.folder is not None and each.folder == labels_of_image(engine, each.image_id).get(
+        COMPOSE_FOLDER_LABEL
+    )
 
 
 def resolve(paths: Iterable[str]) -> dict[str, PurePosixPath]:

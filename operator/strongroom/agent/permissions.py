@@ -11,12 +11,8 @@ from strongroom.agent.allowances import Allowances, matches, matches_path
 from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
 from strongroom.agent.hostview import HostView, resolve_allowances
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.hostrights import opens_the_host
 from strongroom.engine.inspection import Inspected, Mount
-
-_WHOLE_HOST = {
-    PurePosixPath(path) for path in ("/", "/etc", "/home", "/root", "/var", "/usr", "/opt", "/srv")
-}
-"""No project's own folder: what calls itself so would open all of the host."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +42,7 @@ class Permissions:
             case PathAsk(path=path):
                 yield from _outside(path, view, self.paths, "--allow-path")
             case VolumeAsk(name=name):
-                yield from self._volume(name)
+                yield from self._volume(name, view)
             case ProjectAsk():
                 for each in view.containers.get(ask, ()):
                     yield from self._membership(each)
@@ -75,15 +71,18 @@ class Permissions:
         """A path in a container that is really one of a volume or of the host: whoever writes there may have put a link in."""
         real = view.real(mount.host_path(path))
         if mount.volume is not None and real.is_relative_to(view.real(mount.source)):
-            yield from self._volume(mount.volume)
+            yield from self._volume(mount.volume, view)
             return
         folder = own_folder(each, view)
         if mount.volume is not None or folder is None or not real.is_relative_to(folder):
             yield from _outside(mount.host_path(path), view, self.paths, "--allow-path")
 
-    def _volume(self, name: str) -> Iterator[tuple[str, str]]:
+    def _volume(self, name: str, view: HostView) -> Iterator[tuple[str, str]]:
         if not matches(name, self.allowed.volumes):
             yield f"volume {name}", f"--allow-volume {name}"
+        folder = view.bound.get(name)
+        if folder is not None and opens_the_host(folder) and not matches_path(folder, self.paths):
+            yield f"volume {name} (which is {folder} of the host)", f"--allow-path {folder}"
 
     def _membership(self, each: Inspected) -> Iterator[tuple[str, str]]:
         own = each.container
@@ -99,11 +98,14 @@ def build_permissions(allowed: Allowances) -> Permissions:
 
 
 def own_folder(each: Inspected, view: HostView) -> PurePosixPath | None:
-    """The working folder of the container's compose project, resolved; None where it has none, or far too wide a one."""
-    if not each.folder:
+    """The working folder of the container's compose project, resolved; None where it has none, or far too wide a one.
+
+    Whoever made an image must not choose what of the host is a project's: such a label counts for nothing.
+    """
+    if not each.folder or each.container.id in view.unfounded:
         return None
     folder = view.real(each.folder)
-    return None if folder in _WHOLE_HOST else folder
+    return None if opens_the_host(folder) else folder
 
 
 def _outside(path: str, view: HostView, patterns: Sequence[str], option: str) -> Iterator[tuple[str, str]]:

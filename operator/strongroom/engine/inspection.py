@@ -11,24 +11,9 @@ from strongroom.api.labels import COMPOSE_FILES_LABEL, COMPOSE_FOLDER_LABEL
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
 from strongroom.engine.failures import engine_failures
+from strongroom.engine.hostrights import find_opening, find_right
 
-_MIGHTY_CAPABILITIES = {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH", "BPF"}
-_HOST_PLACES = (
-    "/",
-    "/boot",
-    "/dev",
-    "/etc",
-    "/home",
-    "/proc",
-    "/root",
-    "/run",
-    "/sys",
-    "/usr",
-    "/var",
-    "/var/run",
-)
 _MOST_KNOWN = 1000
-_SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
 
 
 @dataclass(frozen=True)
@@ -58,6 +43,7 @@ class Inspected:
     environment_names: frozenset[str]
     program: str
     """Base name of the program that it runs, its entry point not counted."""
+    image_id: str = ""
 
     @property
     def folder(self) -> str | None:
@@ -137,31 +123,24 @@ def parse_inspected(container: Container, found: Mapping[str, Any]) -> Inspected
         for each in found.get("Mounts") or []
         if each.get("Type") in {"bind", "volume"}
     ]
+    opened = [(mount.source, not mount.is_read_only) for mount in mounts if mount.volume is None]
     return Inspected(
         container=container,
         mounts=mounts,
-        root_reason=_root_reason(found.get("HostConfig") or {}, mounts),
+        root_reason=find_right(found.get("HostConfig") or {}) or find_opening(opened),
         environment_names=frozenset(str(word).partition("=")[0] for word in config.get("Env") or []),
+        image_id=str(found.get("Image") or ""),
         program=PurePosixPath(str((config.get("Cmd") or [found.get("Path") or ""])[0])).name,
     )
 
 
-def _root_reason(host: Mapping[str, Any], mounts: Sequence[Mount]) -> str | None:
-    if host.get("Privileged"):
-        return "it is privileged"
-    if host.get("PidMode") == "host":
-        return "it sees the host's processes"
-    if host.get("Devices"):
-        return "it has devices of the host"
-    added = {str(name).upper().removeprefix("CAP_") for name in host.get("CapAdd") or []}
-    if mighty := sorted(added & _MIGHTY_CAPABILITIES):
-        return f"it has the capability {mighty[0]}"
-    for mount in mounts:
-        if mount.volume is None and _opens_the_host(mount.source):
-            return f"it has {mount.source} of the host"
-    return None
-
-
-def _opens_the_host(source: str) -> bool:
-    path = PurePosixPath(source)
-    return str(path) in _HOST_PLACES or path.name in _SOCKETS or path.is_relative_to("/var/lib/docker")
+def labels_of_image(engine: Engine, image: str) -> Mapping[str, str]:
+    """What an image says of itself, and so of every container made from it; nothing when it is gone. Raises EngineUnreachable."""
+    try:
+        with engine_failures(engine):
+            found = engine.api.inspect_image(image)
+    except StrongroomError as error:
+        if error.reason is Reason.ContainerNotFound:
+            return {}
+        raise
+    return (found.get("Config") or {}).get("Labels") or {}
