@@ -4,6 +4,7 @@ import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 import docker.errors
 
@@ -11,7 +12,7 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
 from strongroom.engine.failures import engine_failures
-from strongroom.engine.inspection import inspect_container
+from strongroom.engine.inspection import Inspected, inspect_container
 
 
 @dataclass(frozen=True)
@@ -67,5 +68,11 @@ def resolve_mount(engine: Engine, container: Container, path: str) -> HostPath |
     if mount is None:
         return None
     rest = posixpath.relpath(wanted, mount.destination)
-    covered = inspected.mounts_below(wanted)
+    covered = _ways_to_mounts(inspected, PurePosixPath(wanted))
     return HostPath(mount.source, "" if rest == "." else rest, mount.volume, covered)
+
+
+def _ways_to_mounts(inspected: Inspected, path: PurePosixPath) -> list[str]:
+    """From a path inside the container to the mounts that begin below it."""
+    destinations = (PurePosixPath(mount.destination) for mount in inspected.mounts)
+    return sorted(str(each.relative_to(path)) for each in destinations if path in each.parents)
