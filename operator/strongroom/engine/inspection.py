@@ -68,11 +68,6 @@ class Inspected:
         over = [each for each in self.mounts if wanted.is_relative_to(each.destination)]
         return max(over, key=lambda each: len(PurePosixPath(each.destination).parts), default=None)
 
-    def mounts_below(self, path: str) -> list[str]:
-        """The ways from a path inside the container to the mounts that begin below it."""
-        below = (PurePosixPath(each.destination) for each in self.mounts)
-        return sorted(str(each.relative_to(path)) for each in below if PurePosixPath(path) in each.parents)
-
 
 def _plain(path: str) -> PurePosixPath:
     """Without `..`: otherwise a mount is reached by a name that seems to lie beside it."""
