@@ -68,7 +68,7 @@ def find_refusal(job: Job, settings: AgentSettings) -> StrongroomError | None:
     try:
         order = parse_order(job)
         asks = list_asks(order)
-        build_permissions(settings.allowed).check(asks, look_at_host(order, asks, None))
+        build_permissions(settings.allowed, settings.own_folders).check(asks, look_at_host(order, asks, None))
     except StrongroomError as error:
         return error
     return None

@@ -41,7 +41,7 @@ class Isolations:
         """
         order = folder.read_order()
         engine = self._connect(order)
-        permissions = build_permissions(self._settings.allowed)
+        permissions = build_permissions(self._settings.allowed, self._settings.own_folders)
         asks = list_asks(order)
         view = look_at_host(order, asks, engine if order.needs_engine else None)
         permissions.check(asks, view)

@@ -5,7 +5,7 @@ A control plane that fell into wrong hands must not become root here: it can hav
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from strongroom.agent.allowances import Allowances, matches, matches_path
 from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
@@ -22,6 +22,8 @@ class Permissions:
     allowed: Allowances
     stores: tuple[str, ...]
     paths: tuple[str, ...]
+    own: tuple[PurePosixPath, ...] = ()
+    """Folders of the agent itself, links followed: whoever writes there decides what it does next."""
 
     def check_image(self, what: str, image: str) -> None:
         """Raise HostForbids for an image that workers may not be started from."""
@@ -39,6 +41,7 @@ class Permissions:
         match ask:
             case StoreAsk(path=path):
                 yield from _outside(path, view, self.stores, "--allow-store")
+                yield from self._in_the_way(path, view)
             case PathAsk(path=path):
                 yield from _outside(path, view, self.paths, "--allow-path")
             case VolumeAsk(name=name):
@@ -51,6 +54,12 @@ class Permissions:
                 for each in view.containers.get(ask, ()):
                     yield from self._membership(each)
                     yield from self._container(ask, each, view)
+
+    def _in_the_way(self, path: str, view: HostView) -> Iterator[tuple[str, str]]:
+        real = view.real(path)
+        for own in self.own:
+            if real.is_relative_to(own) or own.is_relative_to(real):
+                yield f"{path} (the agent keeps its own files in {own})", "another --state"
 
     def _project(self, each: Inspected, view: HostView) -> Iterator[tuple[str, str]]:
         folder = own_folder(each, view)
@@ -91,10 +100,10 @@ class Permissions:
             yield str(own), f"--allow-container {names[-1]}"
 
 
-def build_permissions(allowed: Allowances) -> Permissions:
-    """With the links in the patterns followed as they lead now; looks at the file system."""
+def build_permissions(allowed: Allowances, own: Sequence[Path] = ()) -> Permissions:
+    """With the links in the patterns followed as they lead now; looks at the file system. `own`: the agent's folders."""
     stores, paths = resolve_allowances(allowed)
-    return Permissions(allowed, stores, paths)
+    return Permissions(allowed, stores, paths, tuple(PurePosixPath(each.resolve()) for each in own))
 
 
 def own_folder(each: Inspected, view: HostView) -> PurePosixPath | None:

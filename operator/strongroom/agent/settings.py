@@ -75,6 +75,11 @@ class AgentSettings:
     """On SIGTERM, wait for running Jobs instead of leaving their workers to be adopted."""
     timing: Timing = field(default_factory=Timing)
 
+    @property
+    def own_folders(self) -> list[Path]:
+        """Where the agent keeps what decides about it."""
+        return [self.state_dir, *([self.secrets_dir] if self.secrets_dir else [])]
+
     def serves(self, namespace: str) -> bool:
         """Whether Jobs of that namespace may run here."""
         return namespace == self.namespace or namespace in self.served_namespaces

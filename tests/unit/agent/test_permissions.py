@@ -217,3 +217,18 @@ def test_links_are_followed_on_the_disk_in_what_is_asked_and_in_what_is_allowed(
     for path in (tmp_path / "backups" / "out" / "x", tmp_path / "disk" / ".." / "other"):
         with pytest.raises(StrongroomError, match="not allowed"):
             check(path)
+
+
+def test_no_store_is_where_the_agent_keeps_its_own_files(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "agent")
+    permissions = build_permissions(Allowances(stores=(str(tmp_path),)), [tmp_path / "link"])
+
+    def check(path):
+        work = order(stores=[{"name": "disk", "spec": {"local": {"path": str(path)}}}])
+        asks = list_asks(work)
+        permissions.check(asks, look_at_host(work, asks, None))
+
+    check(tmp_path / "store")
+    for path in (tmp_path, tmp_path / "agent", tmp_path / "agent" / "jobs"):
+        with pytest.raises(StrongroomError, match="the agent keeps its own files"):
+            check(path)
