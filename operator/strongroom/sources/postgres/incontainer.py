@@ -15,6 +15,7 @@ from strongroom.sources.postgres.containerscripts import LOOK, RUN
 from strongroom.sources.postgres.failures import reason_of_words
 from strongroom.sources.postgres.psql import OPTIONS, PsqlSession
 
+_MOST_PRINTED_BYTES = 64 << 10
 _NO_PROGRAM = {126, 127}
 _PREFIX = re.compile(r"^(psql: error: )?(connection to server .*? failed: )?((FATAL|ERROR): +)?")
 
@@ -113,7 +114,7 @@ def look_inside(inside: Inside, login: Login) -> ContainerServer:
     """
     with _start(inside, ["sh", "-c", LOOK], ExecOptions(environment={"LC_ALL": "C"})) as stream:
         printed = b""
-        while chunk := stream.read(4096):
+        while len(printed) < _MOST_PRINTED_BYTES and (chunk := stream.read(4096)):
             printed += chunk
         code = stream.wait()
         words = stream.errors()
