@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from strongroom.agent.allowances import Allowances
 from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.api.labels import COMPOSE_FOLDER_LABEL, COMPOSE_PROJECT_LABEL
+from strongroom.api.labels import COMPOSE_PROJECT_LABEL
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container, list_containers, match_containers, match_labelled
@@ -27,8 +27,8 @@ class HostView:
     """Every ask for containers or a project, to those that it means; empty where there is none."""
     bound: Mapping[str, PurePosixPath] = field(default_factory=dict)
     """Every volume that really is a folder of the host, to that folder."""
-    unfounded: frozenset[str] = frozenset()
-    """Ids of containers whose project's folder is the word of their image, and not of whoever started them."""
+    claimed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Ids of containers, to those labels that are their image's word, and not that of whoever started them."""
 
     def real(self, path: str) -> PurePosixPath:
         """Where a path leads."""
@@ -56,7 +56,7 @@ def look_at_host(order: WorkOrder, asks: Sequence[Ask], engine: Engine | None) -
             ask: [rooted[each.container.id] for each in several] for ask, several in containers.items()
         },
         bound=bound,
-        unfounded=frozenset(key for key, each in known.items() if _is_unfounded(engine, each)),
+        claimed={key: _claimed(engine, each) for key, each in known.items()},
     )
 
 
@@ -86,10 +86,9 @@ def _with_reason(each: Inspected, bound: Mapping[str, PurePosixPath], engine: En
     return replace(each, root_reason=each.root_reason or find_opening(places, socket))
 
 
-def _is_unfounded(engine: Engine, each: Inspected) -> bool:
-    return each.folder is not None and each.folder == labels_of_image(engine, each.image_id).get(
-        COMPOSE_FOLDER_LABEL
-    )
+def _claimed(engine: Engine, each: Inspected) -> frozenset[str]:
+    said = labels_of_image(engine, each.image_id)
+    return frozenset(key for key, value in each.container.labels.items() if said.get(key) == value)
 
 
 def resolve(paths: Iterable[str]) -> dict[str, PurePosixPath]:

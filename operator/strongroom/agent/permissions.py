@@ -11,6 +11,7 @@ from strongroom.agent.allowances import Allowances, matches, matches_path
 from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
 from strongroom.agent.hostview import HostView, resolve_allowances
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.labels import COMPOSE_FOLDER_LABEL, COMPOSE_PROJECT_LABEL, POLICY_LABEL
 from strongroom.engine.hostrights import opens_the_host
 from strongroom.engine.inspection import Inspected, Mount
 
@@ -49,10 +50,12 @@ class Permissions:
             case ProjectAsk():
                 for each in view.containers.get(ask, ()):
                     yield from self._membership(each)
+                    yield from self._identity(ask, each, view)
                     yield from self._project(each, view)
             case ContainerAsk():
                 for each in view.containers.get(ask, ()):
                     yield from self._membership(each)
+                    yield from self._identity(ask, each, view)
                     yield from self._container(ask, each, view)
 
     def _in_the_way(self, path: str, view: HostView) -> Iterator[tuple[str, str]]:
@@ -99,6 +102,14 @@ class Permissions:
         if not any(matches(name, self.allowed.containers) for name in names):
             yield str(own), f"--allow-container {names[-1]}"
 
+    def _identity(
+        self, ask: ContainerAsk | ProjectAsk, each: Inspected, view: HostView
+    ) -> Iterator[tuple[str, str]]:
+        named = [pattern for pattern in self.allowed.containers if pattern != "*"]
+        if _passes_for_another(ask, each, view) and not matches(each.container.name, named):
+            words = f"{each.container}, which passes for this by labels of its image alone,"
+            yield words, f"--allow-container {each.container.name}"
+
 
 def build_permissions(allowed: Allowances, own: Sequence[Path] = ()) -> Permissions:
     """With the links in the patterns followed as they lead now; looks at the file system. `own`: the agent's folders."""
@@ -111,10 +122,27 @@ def own_folder(each: Inspected, view: HostView) -> PurePosixPath | None:
 
     Whoever made an image must not choose what of the host is a project's: such a label counts for nothing.
     """
-    if not each.folder or each.container.id in view.unfounded:
+    if not each.folder or COMPOSE_FOLDER_LABEL in _claims(each, view):
         return None
     folder = view.real(each.folder)
     return None if opens_the_host(folder) else folder
+
+
+def _claims(each: Inspected, view: HostView) -> frozenset[str]:
+    return view.claimed.get(each.container.id, frozenset())
+
+
+def _passes_for_another(ask: ContainerAsk | ProjectAsk, each: Inspected, view: HostView) -> bool:
+    """Whether only its image says so: whoever made that could have a password sent in.
+
+    Images that compose has built bear names of project and service, too; the project's folder is on containers alone.
+    """
+    claims = _claims(each, view)
+    if isinstance(ask, ContainerAsk) and ask.selector is None:
+        return POLICY_LABEL in claims
+    if isinstance(ask, ContainerAsk) and ask.selector is not None and ask.selector.name is not None:
+        return False
+    return COMPOSE_PROJECT_LABEL in claims and (not each.folder or COMPOSE_FOLDER_LABEL in claims)
 
 
 def _outside(path: str, view: HostView, patterns: Sequence[str], option: str) -> Iterator[tuple[str, str]]:

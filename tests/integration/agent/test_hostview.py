@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tests.images.build import BASE
-from tests.unit.agent.test_permissions import order
+from tests.unit.agent.test_permissions import DB, order
 
 from strongroom.agent.allowances import Allowances
 from strongroom.agent.asks import list_asks
@@ -80,16 +80,35 @@ def test_a_container_without_the_usual_walls_is_root_on_the_host(run, refusal):
     assert "the host's /proc" in refusal(order(NOTHING, hooks=COMMAND))
 
 
-def test_an_image_cannot_say_which_folder_of_the_host_is_a_projects(engine, run, refusal):
-    folder = "com.docker.compose.project.working_dir"
-    labels = {"com.docker.compose.project": "shop", folder: "/root/.ssh"}
-    change = "LABEL " + " ".join(f"{key}={json.dumps(value)}" for key, value in labels.items())
+def build_image(engine, name, **labels):
+    """An image that says all this of itself."""
+    change = "LABEL " + " ".join(
+        f"com.docker.compose.{key.replace('__', '.')}={json.dumps(value)}" for key, value in labels.items()
+    )
     engine.docker("create", "--name=draft", BASE, "true")
-    engine.docker("commit", f"--change={change}", "draft", "evil:latest")
+    engine.docker("commit", f"--change={change}", "--change=LABEL strongroom.dev/policy=shop", "draft", name)
     engine.docker("rm", "draft")
-    run(image="evil:latest")
-    config = order({"config": {"project": "shop"}})
-    assert "--allow-path /root/.ssh/.env" in refusal(config)
-    engine.docker("rm", "--force", "box")
-    run(f"--label={folder}=/home/ada/shop", image="evil:latest")
-    assert refusal(config) is None
+
+
+def test_an_image_cannot_say_which_folder_of_the_host_is_a_projects(engine, run, refusal):
+    build_image(engine, "evil:files", project="shop", project__working_dir="/root/.ssh")
+    run("--label=com.docker.compose.service=web", image="evil:files")
+    assert refusal(order({"config": {"project": "shop"}})) is not None
+
+
+def test_an_image_cannot_pass_for_a_service_or_be_attached_to_a_policy(engine, run, refusal):
+    build_image(engine, "evil:db", project="shop", service="db")
+    run(image="evil:db")
+    for wanted in ({"container": DB}, {"labelled": True}):
+        assert "labels of its image alone" in refusal(order({"postgres": wanted}))
+    assert "labels of its image alone" in refusal(order(NOTHING, hooks={"stop": [DB]}))
+    assert refusal(order({"postgres": {"container": {"name": "box"}}})) is None
+
+
+def test_a_service_from_an_image_that_compose_has_built_is_itself(engine, run, refusal):
+    build_image(engine, "built:db", project="shop", service="db")
+    folder = "com.docker.compose.project.working_dir=/home/ada/shop"
+    run(f"--label={folder}", "--label=strongroom.dev/policy=n/shop", image="built:db")
+    for source in ({"postgres": {"container": DB}}, {"postgres": {"labelled": True}}):
+        assert refusal(order(source)) is None
+    assert refusal(order({"config": {"project": "shop"}})) is None
