@@ -1,7 +1,10 @@
 """Writing small files that survive a power cut whole or not at all."""
 
 import os
+import subprocess
 from pathlib import Path
+
+from strongroom.api.errors import excerpt
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -24,6 +27,18 @@ def make_folder(path: Path) -> None:
         make_folder(path.parent)
         path.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         sync_folder(path.parent)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all that is in it; one that is gone is removed. Raises OSError when something is left.
+
+    By rm, which has no limit of depth: a worker in a container may have made more folders in folders than recursion can follow.
+    """
+    done = subprocess.run(
+        ["rm", "-rf", "--", path], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    if done.returncode:
+        raise OSError(f"{path} cannot be removed: {excerpt(done.stderr.decode(errors='replace'))}")
 
 
 def sync_folder(path: Path) -> None:

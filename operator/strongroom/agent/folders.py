@@ -8,17 +8,17 @@
 A Job's folder is complete once plan.json is there, and removed after the API has its result. All methods block.
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from strongroom.agent.durable import PRIVATE_FILE, make_folder, write_durably
+from strongroom.agent.durable import PRIVATE_FILE, make_folder, remove_tree, write_durably
 from strongroom.agent.jobs import UID
 from strongroom.agent.records import Attempt, Hold, Outcome, Plan
 from strongroom.agent.secretfiles import remove_secrets
@@ -121,7 +121,8 @@ class JobFolder:
 
     def clear_scratch(self) -> None:
         """Empty the folder for temporary files: what a killed worker left is of no use to the next."""
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(self.scratch)
         make_folder(self.scratch)
 
     def outcome(self) -> Outcome | None:
@@ -139,10 +140,10 @@ class JobFolder:
             return
         for entry in self.path.iterdir():
             if entry.is_dir():
-                shutil.rmtree(entry)
+                remove_tree(entry)
             elif entry != self._plan:
                 entry.unlink()
-        shutil.rmtree(self.path)
+        remove_tree(self.path)
 
 
 class StateFolder:

@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -88,3 +89,25 @@ def test_what_a_job_may_stop_is_what_all_its_gates_let_through_and_anything_with
     assert find_controlled(folder) == {"a" * 64, "b" * 64}
     folder.save_attempt(Attempt(number=4, started_at=T0))
     assert find_controlled(folder) is None
+
+
+def test_folders_in_folders_beyond_any_recursion_are_removed(state):
+    folder = state.job("u-1")
+    folder.create(PLAN, "{}")
+    make_chain(folder.scratch, 3000)
+    folder.clear_scratch()
+    assert list(folder.scratch.iterdir()) == []
+    make_chain(folder.journal, 3000)
+    folder.remove()
+    assert state.jobs() == []
+
+
+def make_chain(folder, depth):
+    """Made as a worker could: each step by a name of its own, for the whole path would be too long."""
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
