@@ -1,5 +1,6 @@
 """Configuration by paths: each under its own path, whatever links lead there."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,12 @@ import pytest
 from tests.integration.files.orders import Trees
 from tests.integration.files.trees import HARD_NAMES, extract
 
+from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import WorkResult
+from strongroom.engine.projectfiles import ProjectFiles
 from strongroom.sources.files.composefiles import named_files
+from strongroom.sources.files.configuration import Search
+from strongroom.sources.files.places import HOST
 
 
 def run(trees: Trees, paths: list[Path], mounts: Any = None, **fields: Any) -> WorkResult:
@@ -72,21 +77,73 @@ def test_a_listed_path_that_is_missing_fails_the_run(trees: Trees) -> None:
 
 def test_files_that_a_compose_file_names_are_found() -> None:
     text = b"""
+include: [common.yml, {path: [sub/a.yml, b.yml], project_directory: ., env_file: sub/a.env}]
 services:
-  a: {env_file: a.env}
-  b: {env_file: [./b.env, {path: /etc/c.env, required: false}]}
-  c: {env_file: "${DIR}/d.env"}
+  a: {env_file: a.env, extends: other}
+  b: {env_file: [./b.env, {path: /etc/c.env, required: false}], label_file: b.labels}
+  c: {env_file: "${DIR}/d.env", extends: {file: ../base/base.yml, service: c}}
   d: null
 secrets: {key: {file: ./secrets/key}, outside: {external: true}}
 configs: {site: {file: ../site.conf}}
 """
-    assert named_files(text, "/srv/shop") == [
+    named = named_files(text, "/srv/shop")
+    assert named.files == [
+        "/srv/shop/sub/a.env",
         "/srv/shop/a.env",
         "/srv/shop/b.env",
         "/etc/c.env",
+        "/srv/shop/b.labels",
         "/srv/shop/secrets/key",
         "/srv/site.conf",
     ]
+    assert named.compose == {
+        "/srv/shop/common.yml": "/srv/shop",
+        "/srv/shop/sub/a.yml": "/srv/shop",
+        "/srv/shop/b.yml": "/srv/shop",
+        "/srv/base/base.yml": "/srv/base",
+    }
+    assert named.unknown == ["${DIR}/d.env"]
+
+
+def labelled_project(folder: Path, *compose: str) -> ProjectFiles:
+    return ProjectFiles(str(folder), [str(folder / name) for name in compose], [str(folder / ".env")], [])
+
+
+def test_compose_files_lead_to_further_ones_in_a_circle_too(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "compose.yml").write_text("include: [sub/more.yml]\nservices: {a: {env_file: a.env}}")
+    (tmp_path / "sub/more.yml").write_text(
+        "include: [../compose.yml]\nservices: {b: {env_file: b.env, extends: {file: ../base.yml}}}"
+    )
+    for name in ("a.env", "sub/b.env", "base.yml"):
+        (tmp_path / name).write_text("{}")
+    search = Search(labelled_project(tmp_path, "compose.yml"), HOST, "source config: config")
+    names = {str(Path(path).relative_to(tmp_path)) for path in search.run()}
+    assert names == {"compose.yml", "sub/more.yml", "a.env", "sub/b.env", "base.yml"}
+    assert search.lacking == []
+
+
+def test_whatever_a_project_names_and_is_not_taken_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (tmp_path / "outside.env").touch()
+    (folder / "compose.yml").write_text(
+        "services: {a: {env_file: [missing.env, ../outside.env, '${X}.env']}}\ninclude: [pipe.yml, gone.yml]"
+    )
+    os.mkfifo(folder / "pipe.yml")
+    search = Search(labelled_project(folder, "compose.yml"), HOST, "source config: config")
+    search.run()
+    told = "\n".join(search.lacking)
+    for name in ("missing.env", "outside.env", "${X}.env", "pipe.yml", "gone.yml"):
+        assert name in told
+    assert len(search.lacking) == 5
+
+
+def test_a_compose_file_that_was_moved_away_fails_the_run(tmp_path: Path) -> None:
+    search = Search(labelled_project(tmp_path, "compose.yml"), HOST, "source config: config")
+    with pytest.raises(StrongroomError, match=r"compose\.yml does not exist") as caught:
+        search.run()
+    assert caught.value.reason is Reason.SourceMissing
 
 
 @pytest.mark.parametrize("text", [b"", b"- list", b"a: !custom b", b"{"])
