@@ -276,3 +276,5 @@ def test_a_backup_over_a_cut_stream_leaves_no_artifact(database: DatabaseContain
             finished = workshop.run(workshop.order(f"cut-{cut}", source=_inside(database)))
             assert (finished.result.outcome, finished.result.retryable) == ("Failed", True), finished.result
             assert workshop.files() == []
+    assert database.await_programs(False, "pg_dump") == []
+    assert not database.has_crashed()

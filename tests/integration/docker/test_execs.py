@@ -114,6 +114,7 @@ def test_no_cut_stream_is_ever_whole(database: DatabaseContainer, tmp_path: Path
                 passed += [cut] if proxy.has_cut else []
     assert (passed, reasons) == ([], {Reason.DumpIncomplete})
     assert database.await_programs(False, "pg_dump") == []
+    assert not database.has_crashed()
 
 
 def test_a_killed_reader_leaves_nothing_inside_and_the_server_alive(database: DatabaseContainer) -> None:
@@ -238,6 +239,14 @@ def test_a_command_tells_its_end_although_it_left_something_running(database: Da
     assert (finished.exit_code, finished.output_excerpt) == (3, "said")
 
 
+def test_the_last_words_of_a_command_are_told_however_much_it_said(database: DatabaseContainer) -> None:
+    engine, container = connect_engine(database.engine.url), database.container
+    script = "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo the end"
+    for _ in range(5):
+        finished = run_command(engine, container, ["sh", "-c", script], marker=MARKER, timeout_seconds=60)
+        assert finished.output_excerpt.endswith("x the end")
+
+
 def test_a_command_that_takes_too_long_is_ended(database: DatabaseContainer) -> None:
     engine, container = connect_engine(database.engine.url), database.container
     argv = ["sh", "-c", "while :; do echo again; sleep 0.01; done"]
@@ -245,3 +254,4 @@ def test_a_command_that_takes_too_long_is_ended(database: DatabaseContainer) -> 
         run_command(engine, container, argv, marker=MARKER, timeout_seconds=0.5)
     assert raised.value.reason is Reason.HookFailed
     assert database.await_programs(False) == []
+    assert not database.has_crashed()
