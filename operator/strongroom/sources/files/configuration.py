@@ -1,7 +1,6 @@
 """The reading of configuration: paths of the host, and the files that a compose project was made from, in one archive."""
 
 import os
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -81,7 +80,7 @@ class Search:
     def _read(self, path: str, folder: str) -> Named:
         place = self.found[path]
         try:
-            return named_files(_read_file(Path(place)), folder)
+            return named_files(read_compose_file(place), folder)
         except FileNotFoundError as error:
             words = f"{self.what}.project: {path} does not exist"
             raise StrongroomError(Reason.SourceMissing, words) from error
@@ -123,13 +122,6 @@ class Search:
             return self.places.of_path(path)
         except StrongroomError:
             return path
-
-
-def _read_file(path: Path) -> bytes:
-    """ValueError for what is no file: a pipe would be waited at for ever."""
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("not a file")
-    return path.read_bytes()
 
 
 def _outermost(found: Mapping[str, str]) -> dict[str, str]:
