@@ -9,7 +9,7 @@ from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.api.filesources import ConfigSource
 from strongroom.engine.connecting import Engine
 from strongroom.engine.projectfiles import ProjectFiles, find_project_files
-from strongroom.sources.files.composefiles import Named, named_files
+from strongroom.sources.files.composefiles import Named, named_files, read_compose_file
 from strongroom.sources.files.places import Places
 from strongroom.sources.files.readings import Choice, build_reading
 from strongroom.sources.files.roots import build_named_root, resolve_place
