@@ -268,13 +268,13 @@ def test_a_container_recreated_while_it_is_dumped_is_a_failure_that_may_be_tried
     assert workshop.files() == []
 
 
-def test_a_backup_over_a_cut_stream_leaves_no_artifact(database: DatabaseContainer, tmp_path: Path) -> None:
-    with CuttingProxy(tmp_path, database.engine.socket) as proxy:
+def test_a_backup_over_a_cut_stream_leaves_no_artifact(guarded: DatabaseContainer, tmp_path: Path) -> None:
+    with CuttingProxy(tmp_path, guarded.engine.socket) as proxy:
         workshop = _workshop(tmp_path, proxy.url)
         for cut in (0, 9_000, 50_000):
             proxy.cut_after = cut
-            finished = workshop.run(workshop.order(f"cut-{cut}", source=_inside(database)))
+            finished = workshop.run(workshop.order(f"cut-{cut}", source=_inside(guarded)))
             assert (finished.result.outcome, finished.result.retryable) == ("Failed", True), finished.result
             assert workshop.files() == []
-    assert database.await_programs(False, "pg_dump") == []
-    assert not database.has_crashed()
+    assert guarded.await_programs(False, "pg_dump") == []
+    assert not guarded.has_crashed()
