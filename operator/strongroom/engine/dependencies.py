@@ -48,28 +48,31 @@ def _depends(one: Container, other: Container) -> bool:
 def await_dependencies(
     engine: Engine, labels: Mapping[str, str], *, seconds: float = HEALTHY_SECONDS
 ) -> None:
-    """Block until what a container depends on is healthy, where it has a health check; not longer than that.
+    """Block until what a container depends on is healthy, where it has a health check; not longer than that for all of it.
 
     Raises EngineUnreachable. A service that does not get well is logged: what depends on it runs better late than never.
     """
     project = labels.get(COMPOSE_PROJECT_LABEL)
+    end = time.monotonic() + seconds
     for service in needed_services(labels) if project else []:
         wanted = [f"{COMPOSE_PROJECT_LABEL}={project}", f"{COMPOSE_SERVICE_LABEL}={service}"]
-        _await_health(engine, {"label": wanted}, f"{project}/{service}", seconds)
+        if not _await_health(engine, {"label": wanted}, f"{project}/{service}", end):
+            return
 
 
 def await_healthy(engine: Engine, container: str, name: str, *, seconds: float = HEALTHY_SECONDS) -> None:
     """The same for one container, by its id."""
-    _await_health(engine, {"id": container}, name, seconds)
+    _await_health(engine, {"id": container}, name, time.monotonic() + seconds)
 
 
-def _await_health(engine: Engine, filters: Mapping[str, object], name: str, seconds: float) -> None:
-    end = time.monotonic() + seconds
+def _await_health(engine: Engine, filters: Mapping[str, object], name: str, end: float) -> bool:
+    """False when it is not healthy at the end, a moment of the monotonic clock."""
     while _is_starting(engine, filters):
         if time.monotonic() > end:
-            log.warning("%s is not healthy after %.0f s", name, seconds)
-            return
+            log.warning("%s is not healthy in time", name)
+            return False
         time.sleep(POLL_SECONDS)
+    return True
 
 
 def _is_starting(engine: Engine, filters: Mapping[str, object]) -> bool:

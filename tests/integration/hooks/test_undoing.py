@@ -9,7 +9,9 @@ import pytest
 from tests.integration.hooks.services import Services, say
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.labels import COMPOSE_DEPENDS_ON_LABEL, COMPOSE_PROJECT_LABEL
 from strongroom.engine.connecting import connect_engine
+from strongroom.engine.dependencies import await_dependencies
 from strongroom.engine.journal import CommandReference, Taken
 from strongroom.engine.services import look_at, stop_container
 
@@ -196,3 +198,10 @@ def test_a_journal_that_was_forged_holds_up_nobody_for_longer_than_its_order_may
         services.journal.record(year)
     services.undo(settle_seconds=1)
     assert services.journal.entries() == []
+
+
+def test_labels_of_an_image_do_not_hold_up_others_for_longer_than_one_wait(services: Services) -> None:
+    services.compose("sick", "--health-cmd=false", "--health-interval=1h")
+    labels = {COMPOSE_PROJECT_LABEL: "shop", COMPOSE_DEPENDS_ON_LABEL: ",".join(["sick"] * 100_000)}
+    await_dependencies(connect_engine(services.engine.url), labels, seconds=1)
+    assert services.states() == {"shop-sick": "running"}
