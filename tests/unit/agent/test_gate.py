@@ -193,6 +193,8 @@ def test_a_query_is_passed_only_where_it_is_known():
         "POST /containers/shop-app-1/start?t=1",
         "GET /version?x=1",
         "POST /exec/e1/start?x=1",
+        "GET /containers/json?size=1",
+        "GET /containers/json?all=1&s%69ze=1",
     ):
         assert refused(line) == 400
 

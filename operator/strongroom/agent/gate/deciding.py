@@ -17,6 +17,9 @@ _VERSION = r"(/v1\.[4-9][0-9])?"
 _NAME = r"([A-Za-z0-9][A-Za-z0-9_.-]{0,254})"
 _STOP_QUERY = re.compile(r"(t=[0-9]{1,6})?")
 
+# To add up sizes, the Engine would walk through every container's files.
+_LIST_PART = re.compile(r"(all|trunc_cmd)=[01]|size=0|limit=-1|filters=[^&]*")
+
 ContainerOfExec = Callable[[str], str | None]
 """The id of the container that an exec belongs to; asks the Engine."""
 
@@ -59,6 +62,8 @@ def _plain(asked: _Asked) -> Passed:
 
 
 def _list(asked: _Asked) -> Passed:
+    if asked.head.query and not all(_LIST_PART.fullmatch(part) for part in asked.head.query.split("&")):
+        raise Refused(400, "this query is not passed")
     return Passed("GET", f"{asked.version}/containers/json?{asked.head.query}")
 
 

@@ -36,7 +36,8 @@ def serve(rules: Rules) -> None:
                 connection, _ = listener.accept()
             except TimeoutError:
                 return
-            places.acquire()
+            if not places.acquire(timeout=max(0.0, end - time.monotonic())):
+                return
             threading.Thread(target=_attend, args=(connection, rules, places), daemon=True).start()
 
 
