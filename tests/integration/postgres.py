@@ -21,6 +21,14 @@ _COUNTS = """
 SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%' ORDER BY 1
 """
+TRAP = """
+CREATE SCHEMA trap;
+CREATE TABLE trap.fallen (word text);
+CREATE FUNCTION trap.current_setting(text) RETURNS text LANGUAGE sql AS
+  $$INSERT INTO trap.fallen VALUES ($1); SELECT pg_catalog.current_setting($1)$$;
+GRANT USAGE ON SCHEMA trap TO PUBLIC; GRANT INSERT, SELECT ON trap.fallen TO PUBLIC;
+"""
+"""A function that notes who falls for it, where a search path leads there first."""
 
 
 @dataclass(frozen=True)

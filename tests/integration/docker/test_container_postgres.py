@@ -12,7 +12,7 @@ from tests.docker.cutting import CuttingProxy
 from tests.docker.databases import DATABASE, USER, DatabaseContainer, start_database
 from tests.docker.engine import Engine
 from tests.images.build import POSTGRES, POSTGRES_BUSYBOX
-from tests.integration.postgres import PROGRAMS
+from tests.integration.postgres import PROGRAMS, TRAP
 from tests.integration.worker.workshop import Finished, Workshop
 
 ROWS = 2000
@@ -104,6 +104,16 @@ def test_all_databases_and_names_that_are_hard_are_dumped(
     )
     assert {each.database for each in finished.result.artifacts} >= {name, DATABASE, "postgres"}
     database.sql(f'DROP DATABASE "{quoted}"')
+
+
+def test_a_databases_search_path_lends_nobody_our_rights(
+    workshop: Workshop, database: DatabaseContainer
+) -> None:
+    database.sql("CREATE DATABASE trapped")
+    database.sql(TRAP + "ALTER DATABASE trapped SET search_path = trap, pg_catalog", database="trapped")
+    workshop.succeed(workshop.order(source=_inside(database, databases=["trapped"])))
+    assert database.sql("SELECT word FROM trap.fallen", database="trapped") == ""
+    database.sql("DROP DATABASE trapped")
 
 
 def test_every_labelled_container_is_dumped_into_files_of_its_own(engine: Engine, workshop: Workshop) -> None:

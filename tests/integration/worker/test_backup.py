@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from psycopg import sql
-from tests.integration.postgres import Server
+from tests.integration.postgres import TRAP, Server
 from tests.integration.worker.workshop import Finished, Workshop
 
 _OPENERS = {"zstd": ["zstd", "-q", "-d", "-c"], "gzip": ["gzip", "-d", "-c"], "none": ["cat"]}
@@ -130,6 +130,17 @@ def test_encodings_and_the_longest_names_are_no_obstacle(workshop: Workshop, ser
     assert not any('"ascii"' in note or "b'" in note for note in ascii_file.not_included)
     doubled = '"' + quotes * 2 + '"'
     assert [(table.table, table.rows) for table in latin_file.tables] == [(f"{doubled}.{doubled}", 1)]
+
+
+def test_a_databases_search_path_lends_nobody_our_rights(workshop: Workshop, server: Server) -> None:
+    server.create_database("trapped")
+    try:
+        server.execute(TRAP + "ALTER DATABASE trapped SET search_path = trap, pg_catalog", "trapped")
+        workshop.succeed(workshop.order(source=workshop.source(databases=["trapped"])))
+        with server.connect("trapped") as connection:
+            assert connection.execute("SELECT word FROM trap.fallen").fetchall() == []
+    finally:
+        server.drop_database("trapped")
 
 
 def test_progress_is_told_in_json_lines_from_connecting_to_pruning(workshop: Workshop) -> None:

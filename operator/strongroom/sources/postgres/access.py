@@ -6,6 +6,9 @@ from typing import Any, Protocol, Self
 
 from strongroom.api.errors import Reason
 
+SESSION_SETTINGS = "set statement_timeout = 120000; set search_path = pg_catalog"
+"""For every session. A database's owner may have set a search path by which names in our queries would mean functions of his."""
+
 
 class Process(Protocol):
     """A program under way, on this machine or in a container. Leaving the context ends it for certain."""

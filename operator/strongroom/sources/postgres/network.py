@@ -10,12 +10,11 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from strongroom.api.errors import Reason
+from strongroom.sources.postgres.access import SESSION_SETTINGS
 from strongroom.sources.postgres.clients import Client
 from strongroom.sources.postgres.connection import Connection
 from strongroom.sources.postgres.failures import connection_failure, field_of
 from strongroom.sources.processes import Child
-
-_QUERY_MILLISECONDS = 120_000
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class NetworkServer:
         """See Server."""
         try:
             session = psycopg.connect(self.connection.conninfo(database), autocommit=True)
-            session.execute(f"set statement_timeout = {_QUERY_MILLISECONDS}")
+            session.execute(SESSION_SETTINGS)
         except psycopg.Error as error:
             raise connection_failure(self.connection, database, error) from error
         return NetworkSession(self.connection, session)

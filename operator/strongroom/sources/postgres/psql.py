@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.sources.postgres.access import Process
+from strongroom.sources.postgres.access import SESSION_SETTINGS, Process
 
 OPTIONS = (
     "--no-psqlrc",
@@ -20,7 +20,7 @@ OPTIONS = (
 )
 _READ_BYTES = 64 << 10
 _ANSWER_BYTES = 16 << 20
-_BEGIN = "\\encoding UTF8\nset statement_timeout = 120000;\n"
+_BEGIN = f"\\encoding UTF8\n{SESSION_SETTINGS};\n"
 
 
 class PsqlSession:
