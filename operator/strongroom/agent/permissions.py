@@ -15,6 +15,9 @@ from strongroom.api.labels import COMPOSE_FOLDER_LABEL, COMPOSE_PROJECT_LABEL, P
 from strongroom.engine.hostrights import opens_the_host
 from strongroom.engine.inspection import Inspected, Mount
 
+_SHARED = {"/media", "/mnt", "/srv", "/tmp"}  # noqa: S108  places of the host
+"""Of many, and so no project's own folder."""
+
 
 @dataclass(frozen=True)
 class Permissions:
@@ -125,7 +128,7 @@ def own_folder(each: Inspected, view: HostView) -> PurePosixPath | None:
     if not each.folder or COMPOSE_FOLDER_LABEL in _claims(each, view):
         return None
     folder = view.real(each.folder)
-    return None if opens_the_host(folder) else folder
+    return None if opens_the_host(folder) or str(folder) in _SHARED else folder
 
 
 def _claims(each: Inspected, view: HostView) -> frozenset[str]:

@@ -20,7 +20,6 @@ _HOST_PLACES = frozenset(
         "/root",
         "/run",
         "/sbin",
-        "/srv",
         "/sys",
         "/usr",
         "/var",

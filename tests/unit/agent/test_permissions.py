@@ -188,8 +188,9 @@ def test_the_configuration_of_a_project_is_inside_its_own_folder():
     assert "which leads to /etc/shadow" in refusal(work, resolved={"/home/ada/shop/.env": "/etc/shadow"})
 
 
-def test_a_project_whose_folder_is_the_whole_host_opens_nothing():
-    labels = PLAIN.container.labels | {"com.docker.compose.project.working_dir": "/"}
+@pytest.mark.parametrize("folder", ["/", "/etc", "/srv", "/var/lib/docker/volumes/x/_data"])
+def test_a_project_whose_folder_is_the_whole_host_opens_nothing(folder):
+    labels = PLAIN.container.labels | {"com.docker.compose.project.working_dir": folder}
     everywhere = replace(PLAIN, container=replace(PLAIN.container, labels=labels))
     assert refusal(order({"config": {"project": "shop"}}), everywhere) is not None
 

@@ -52,7 +52,14 @@ def test_what_the_host_runs_may_be_read_and_not_written(place: str) -> None:
 
 
 def test_data_and_what_most_stacks_mount_are_no_matter() -> None:
-    places = ["/srv/shop/media", "/home/ada/shop/config", "/etc/localtime", "/dev/shm", "/mnt/disk/pg"]
+    places = [
+        "/srv",
+        "/srv/shop/media",
+        "/home/ada/shop/config",
+        "/etc/localtime",
+        "/dev/shm",
+        "/mnt/disk/pg",
+    ]
     assert find_opening([(place, True) for place in places]) is None
 
 
