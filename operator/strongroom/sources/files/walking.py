@@ -1,4 +1,4 @@
-"""Which members an archive is to have: a walk over trees that keeps nothing but one folder's subfolders in memory."""
+"""Which members an archive is to have: a walk over trees that keeps nothing but names of subfolders in memory."""
 
 import os
 import stat
@@ -32,6 +32,23 @@ class _Folder:
         return Tree(
             self.tree.path + b"/" + name, self.tree.given + b"/" + name, self.tree.stored + b"/" + name
         )
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """Subfolders whose turn comes: their names alone, for there may be very many. The last is the next."""
+
+    folder: _Folder
+    names: list[bytes]
+
+
+def _take_next(waiting: list[_Waiting]) -> _Folder | None:
+    while waiting and not waiting[-1].names:
+        waiting.pop()
+    if not waiting:
+        return None
+    parent = waiting[-1].folder
+    return _Folder(parent.entry(waiting[-1].names.pop()), parent)
 
 
 @dataclass
@@ -72,31 +89,35 @@ class Walk:
             raise self._failure(tree, error) from error
 
     def _walk(self, root: _Folder) -> Iterator[bytes]:
-        waiting = [root]
-        while waiting and not self.is_ended:
-            folder = waiting.pop()
-            subfolders: list[_Folder] = []
-            try:
-                with os.scandir(folder.tree.path) as entries:
-                    yield from self._enter(folder)
-                    yield from self._look(folder, entries, subfolders)
-            except (FileNotFoundError, NotADirectoryError) as error:
-                if folder is root:
-                    raise self._failure(folder.tree, error) from error
-                self.vanished.add(f"{printable(folder.tree.stored)}: vanished before it was read")
-            except OSError as error:
+        waiting: list[_Waiting] = []
+        folder: _Folder | None = root
+        while folder is not None and not self.is_ended:
+            subfolders: list[bytes] = []
+            yield from self._read(folder, subfolders)
+            waiting.append(_Waiting(folder, subfolders[::-1]))
+            folder = _take_next(waiting)
+
+    def _read(self, folder: _Folder, subfolders: list[bytes]) -> Iterator[bytes]:
+        try:
+            with os.scandir(folder.tree.path) as entries:
+                yield from self._enter(folder)
+                yield from self._look(folder, entries, subfolders)
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if folder.parent is None:
                 raise self._failure(folder.tree, error) from error
-            waiting += reversed(subfolders)
+            self.vanished.add(f"{printable(folder.tree.stored)}: vanished before it was read")
+        except OSError as error:
+            raise self._failure(folder.tree, error) from error
 
     def _look(
-        self, folder: _Folder, entries: Iterator[os.DirEntry[bytes]], subfolders: list[_Folder]
+        self, folder: _Folder, entries: Iterator[os.DirEntry[bytes]], subfolders: list[bytes]
     ) -> Iterator[bytes]:
         everything = self.selection.takes_all
         for entry in entries:
             member = folder.entry(entry.name)
             if entry.is_dir(follow_symlinks=False):
                 if everything or self.selection.enters(_relative(member)):
-                    subfolders.append(_Folder(member, folder))
+                    subfolders.append(entry.name)
                 continue
             is_usual = entry.is_file(follow_symlinks=False) or entry.is_symlink()
             if (everything or self.selection.takes(_relative(member))) and (

@@ -32,6 +32,13 @@ def test_memory_does_not_grow_with_the_number_of_files(tmp_path: Path) -> None:
     assert peak_bytes(tmp_path / "many") < peak_bytes(tmp_path / "few") + 10_000
 
 
+def test_a_folder_that_waits_for_its_turn_takes_little_more_memory_than_its_name(tmp_path: Path) -> None:
+    count = 10_000
+    for number in range(count):
+        (tmp_path / f"many folders/{number:032}").mkdir(parents=True)
+    assert peak_bytes(tmp_path) < count * 120 + 50_000
+
+
 def test_the_order_is_the_same_each_time_and_folders_come_first(tmp_path: Path) -> None:
     for number in range(50):
         (tmp_path / f"{number % 5}").mkdir(exist_ok=True)
