@@ -8,6 +8,7 @@ from tests.integration.files.reading import plan, read, read_back
 from tests.integration.files.trees import describe_tree, extract, make_socket, make_tree
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.sources.files.roots import build_root
 
 
 @pytest.fixture
@@ -61,6 +62,12 @@ def test_a_root_that_is_a_link_is_what_it_leads_to(root: Path, tmp_path: Path) -
     read(plan(tmp_path / "link"), tmp_path / "a.tar")
     extract(tmp_path / "a.tar", tmp_path / "out")
     assert (tmp_path / "out/file").read_bytes() == b"content"
+
+
+def test_a_volume_that_is_mounted_nowhere_is_never_taken_for_our_own_folder() -> None:
+    with pytest.raises(StrongroomError, match="mounted nowhere") as caught:
+        build_root("", "source media")
+    assert caught.value.reason is Reason.SourceMissing
 
 
 def test_sockets_and_devices_are_told_and_left_out(root: Path, tmp_path: Path) -> None:

@@ -235,6 +235,17 @@ def test_the_reading_of_a_user_without_rights_says_what_it_lacks(nobody: Path) -
     assert reading.origin.not_included == ["extended attributes that only root can read"]
 
 
+def test_root_without_the_might_to_see_trusted_attributes_says_what_it_lacks(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a capability up")
+    (tmp_path / "file").touch()
+    look = "import sys; from pathlib import Path; from tests.integration.files.reading import plan; "
+    script = look + "print(plan(Path(sys.argv[1])).origin.not_included)"
+    weaker = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", sys.executable, "-c", script]
+    told = subprocess.run([*weaker, tmp_path], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "['extended attributes that only root can read']"
+
+
 def test_a_tar_that_is_killed_is_no_success(root: Path) -> None:
     def kill() -> None:
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()

@@ -45,6 +45,10 @@ def build_named_root(places: dict[str, str], what: str) -> Root:
 
 def resolve_place(place: str, what: str) -> str:
     """The place without symbolic links. SourceMissing or ReadFailed, with `what` (object and field) in the text."""
+    if not place.startswith("/"):
+        # Some volume drivers tell no mountpoint while nothing has the volume mounted; this would be our own folder.
+        words = f"{what}: it is mounted nowhere on this host ({place!r}): a running container must have it"
+        raise StrongroomError(Reason.SourceMissing, words)
     try:
         return os.path.realpath(place, strict=True)
     except (FileNotFoundError, NotADirectoryError) as error:
