@@ -169,6 +169,6 @@ def _not_taken(choice: Choice) -> list[str]:
 
 def _sees_every_attribute() -> bool:
     """Whether attributes `trusted.…` are shown to us (xattr(7)): root in a container is not mighty enough."""
-    lines = Path("/proc/thread-self/status").read_text(encoding="ascii", errors="replace").splitlines()
-    effective = next(line.split()[1] for line in lines if line.startswith("CapEff:"))
+    lines = Path("/proc/thread-self/status").read_bytes().splitlines()
+    effective = next(line.split()[1] for line in lines if line.startswith(b"CapEff:"))
     return bool(int(effective, 16) & _CAP_SYS_ADMIN)
