@@ -113,6 +113,10 @@ class PolicyCollector(Collector):
         )
 
 
+class AddressError(Exception):
+    """Metrics and liveness cannot be served there: the port is taken, or the address is not this machine's."""
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
@@ -128,12 +132,9 @@ class _QuietHandler(WSGIRequestHandler):
 def serve_metrics(
     settings: OperatorSettings, measures: Measures, tally: Tally, clock: Clock
 ) -> Iterator[int]:
-    """Serve while the context lasts; yields the port. Raises OSError when the address cannot be bound."""
+    """Serve while the context lasts; yields the port. Raises AddressError."""
     measures.registry.register(PolicyCollector(measures, tally, clock))
-    application = build_application(measures, TICKS_MISSED * settings.tick_seconds)
-    server = make_server(
-        settings.metrics_host, settings.metrics_port, application, _Server, handler_class=_QuietHandler
-    )
+    server = _bind(settings, build_application(measures, TICKS_MISSED * settings.tick_seconds))
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
     try:
@@ -144,6 +145,17 @@ def serve_metrics(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _bind(settings: OperatorSettings, application: Wsgi) -> WSGIServer:
+    host, port = settings.metrics_host, settings.metrics_port
+    try:
+        return make_server(host, port, application, _Server, handler_class=_QuietHandler)
+    except OSError as error:
+        reason = error.strerror or error
+        raise AddressError(
+            f"metrics cannot be served at {host}:{port}: {reason}. Give another port (--metrics-port)."
+        ) from error
 
 
 def build_application(measures: Measures, longest_silence_seconds: float) -> Wsgi:

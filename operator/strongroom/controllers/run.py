@@ -12,7 +12,7 @@ from strongroom.api.labels import CONTROLLER_LEASE
 from strongroom.controllers.context import Context
 from strongroom.controllers.leadership import FencedClient, Leadership, LeadershipLost
 from strongroom.controllers.measures import Measures
-from strongroom.controllers.metrics import serve_metrics
+from strongroom.controllers.metrics import AddressError, serve_metrics
 from strongroom.controllers.observed import Observed
 from strongroom.controllers.queue import ReconcileQueue
 from strongroom.controllers.reconciling import work
@@ -32,10 +32,13 @@ Connect = Callable[[], AbstractAsyncContextManager[KubeClient]]
 
 
 def run_operator(settings: OperatorSettings) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code: 0 when told to stop, 1 without an API, 75 when the Lease is lost."""
+    """Run until SIGTERM or SIGINT; returns the exit code.
+
+    0: told to stop. 1: it could not start, without an API or a port for metrics. 75: the Lease is lost.
+    """
     try:
         asyncio.run(_until_signal(settings))
-    except NoCluster as error:
+    except (NoCluster, AddressError) as error:
         print(f"strongroom operator: {error}", file=sys.stderr)  # noqa: T201  the command's answer
         return 1
     except LeadershipLost as error:
@@ -59,7 +62,7 @@ async def operate(
     connect_: Connect | None = None,
     clock: Clock = system_clock,
 ) -> None:
-    """Be the operator until `stop` is set. Raises LeadershipLost, NoCluster, or what ended a part of it."""
+    """Be the operator until `stop` is set. Raises LeadershipLost, NoCluster, AddressError, or what ended a part of it."""
     async with (
         connect_ or (lambda: connect(settings.kubeconfig, component="strongroom-operator"))
     )() as client:

@@ -1,7 +1,11 @@
+import socket
 from datetime import UTC, datetime
 
+import pytest
+
 from strongroom.controllers.measures import Measures, PolicyMeasures
-from strongroom.controllers.metrics import PolicyCollector
+from strongroom.controllers.metrics import AddressError, PolicyCollector, serve_metrics
+from strongroom.controllers.settings import OperatorSettings, system_clock
 from strongroom.controllers.tally import Tally
 
 NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
@@ -47,3 +51,12 @@ def test_uncovered_databases_are_counted_by_host():
     measures = Measures(uncovered={("default", "local"): 2})
     labels = {"namespace": "default", "host": "local"}
     assert samples(measures, "strongroom_host_uncovered_databases") == [(labels, 2)]
+
+
+def test_a_port_that_is_taken_is_named_together_with_the_option_that_chooses_another():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        settings = OperatorSettings(identity="operator", metrics_port=port)
+        serving = serve_metrics(settings, Measures(), Tally(), system_clock)
+        with pytest.raises(AddressError, match=f"127.0.0.1:{port}: Address already in use.*--metrics-port"):
+            serving.__enter__()
