@@ -57,6 +57,20 @@ def test_members_bytes_and_names_are_counted_whatever_the_chunks(
     assert found.names == sum(map(hash, names))
 
 
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_file_too_long_for_octal_digits_is_passed_over_whole(form: int) -> None:
+    huge = tarfile.TarInfo("./huge")
+    huge.size = 9 << 30
+    found, piece = TarScan(), memoryview(bytes(64 << 20))
+    found.write(huge.tobuf(form))
+    for _ in range(huge.size // len(piece)):
+        found.write(piece)
+    found.write(build([("after", tarfile.REGTYPE, b"x")], form))
+    tally = found.finish()
+    assert (tally.members, tally.size_bytes) == (2, (9 << 30) + 1)
+    assert tally.names == hash(b"./huge") + hash(b"./after")
+
+
 WHOLE = build([(f"file {n}", tarfile.REGTYPE, b"x" * 600) for n in range(4)], tarfile.PAX_FORMAT)
 
 
