@@ -65,8 +65,10 @@ def _make_special(root: Path) -> None:
     (root / "owned").chmod(0o4755)
     os.setxattr(root / "owned", "user.colour", b"blue\0green")
     os.setxattr(root / "plain", "system.posix_acl_access", _ACL)
+    os.setxattr(root / "empty folder", "system.posix_acl_default", _ACL)
     if os.geteuid() == 0:
         os.setxattr(root / "plain", "trusted.overlay.x", b"y")
+        os.setxattr(root / "dangling", "trusted.of.a.link", b"z", follow_symlinks=False)
 
 
 def make_socket(path: Path) -> None:

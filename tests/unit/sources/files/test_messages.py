@@ -2,6 +2,7 @@
 
 import pytest
 
+from strongroom.sources.files.checks import describe_changes
 from strongroom.sources.files.messages import Messages
 
 
@@ -64,6 +65,14 @@ def test_what_became_something_else_just_before_it_was_opened_is_absent(words: s
 )
 def test_everything_else_is_a_failure(line: str) -> None:
     assert hear(f"{line}\n").failure is not None
+
+
+def test_the_longest_names_leave_room_for_what_is_said_of_them() -> None:
+    told = describe_changes(7, [f"./{'n' * 4000}: changed while it was read"] * 7)
+    assert len(told) < 1000
+    assert told.startswith("7 files changed")
+    assert told.count("n: changed while it was read") == 5
+    assert told.endswith("and 2 more")
 
 
 @pytest.mark.parametrize(
