@@ -28,7 +28,7 @@ class Reason(Enum):
     )
     InvalidOrder = ErrorKind(65, False, "Run operator, agent and worker of the same version.")
     Unsupported = ErrorKind(
-        66, False, "Remove the field that the message names; this version does not act on it."
+        66, False, "This version does not act on it: remove it, or run a version that does."
     )
     ScheduleInvalid = ErrorKind(
         67, False, "Write five cron fields, such as `0 2 * * *`, or a word such as @daily."
@@ -60,7 +60,7 @@ class Reason(Enum):
     EncryptionRequired = ErrorKind(
         77,
         False,
-        "Set spec.encryption, or allowUnencrypted: true on the source if the store may hold it in the clear.",
+        "Set allowUnencrypted: true on the source if the store may hold it in the clear; this version cannot encrypt yet.",
     )
     # The Docker Engine.
     EngineUnreachable = ErrorKind(
@@ -100,14 +100,24 @@ class Reason(Enum):
     TlsFailed = ErrorKind(
         93, False, "Check tls.mode and the CA certificate against the server's certificate."
     )
-    SourceMissing = ErrorKind(94, False, "Correct the volume or path in the policy's source, or create it.")
-    SourceEmpty = ErrorKind(95, False, "Check that this is the right place, or set allowEmpty: true.")
+    SourceMissing = ErrorKind(
+        94,
+        False,
+        "Correct the volume (with compose: <project>_<volume>) or path in the policy's source, or create it.",
+    )
+    SourceEmpty = ErrorKind(
+        95,
+        False,
+        "Check that this is the right place and what include and exclude leave of it, or set allowEmpty: true.",
+    )
     ReadFailed = ErrorKind(96, True, "Read the message: it names what could not be read.")
     FilesChanged = ErrorKind(
         97, False, "Stop or pause the services that write there (hooks), or set onChange: Accept."
     )
     ContainerNotFound = ErrorKind(
-        98, True, "Start the service, or correct project and service, or name, in the policy."
+        98,
+        True,
+        "Start the service; or correct project and service, or name, in the policy, or the label in the compose file.",
     )
     ContainerAmbiguous = ErrorKind(
         99, False, "Set index to choose one container of the service, or name one."

@@ -117,6 +117,8 @@ def _print(findings: Findings, now: datetime) -> None:
     print_policies(console, findings.policies, now)
     print_places(console, findings.stores, findings.hosts, now)
     print_list(console, "Worth a look:", "bold yellow", findings.notes)
+    if findings.notes:
+        console.print()
     print_list(console, "Not safe:", "bold red", findings.worries)
     if not findings.worries:
         console.print("Safe: every policy is ready and fresh.", style="bold green")

@@ -46,7 +46,7 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
     yield from _stopped_servers(policy.spec)
     yield from _unencrypted(policy.spec)
     for unsupported in _unsupported(policy.spec, around):
-        message = f"{unsupported} is set, and this version does not act on it"
+        message = f"{unsupported} is set"
         yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}")
     yield from _store_problems(policy.spec, around)
     yield from _host_problems(policy, around)
@@ -109,13 +109,12 @@ def _spec_problems(policy: BackupPolicy) -> Iterator[Problem]:
 
 def _stopped_servers(spec: BackupPolicySpec) -> Iterator[Problem]:
     """A server is dumped by its own programs: while it is stopped or frozen there is nothing to dump."""
-    for source in spec.sources:
-        hooks = [each for each in (spec.hooks, source.hooks) if each is not None]
-        stopped = [selector for each in hooks for selector in (*each.stop, *each.pause)]
+    for index, source in enumerate(spec.sources):
         container = source.postgres.container if source.postgres is not None else None
-        if container is not None and container in stopped:
-            message = f"spec.hooks: {container} is stopped or paused, and source {source.name} dumps it while it runs"
-            yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
+        for where, hooks in (("spec.hooks", spec.hooks), (f"spec.sources[{index}].hooks", source.hooks)):
+            if container is not None and hooks is not None and container in (*hooks.stop, *hooks.pause):
+                message = f"{where}: {container} is stopped or paused, and source {source.name} dumps it while it runs"
+                yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
 
 
 def _unencrypted(spec: BackupPolicySpec) -> Iterator[Problem]:

@@ -109,7 +109,7 @@ def _refusal(store: BackupStore) -> tuple[Reason, str] | None:
     """Why nobody will ever look at this store, or None."""
     field = unsupported_field(store.spec)
     if field is not None:
-        reason, message = Reason.Unsupported, f"{field} is set, and this version does not act on it"
+        reason, message = Reason.Unsupported, f"{field} is set"
     elif not re.fullmatch(DNS_LABEL, store.meta.name) or len(store.meta.name) > LONGEST_NAME:
         reason = Reason.InvalidSpec
         message = f"metadata.name: {excerpt(store.meta.name, 64)!r} must be a DNS label of at most {LONGEST_NAME} characters"

@@ -246,11 +246,21 @@ def test_a_policy_on_demand_has_no_problem_but_a_wrong_time_zone_is_one():
     assert (reason, "spec.timeZone" in message) == (Reason.TimeZoneInvalid, True)
 
 
+def test_hooks_that_stop_the_server_they_dump_are_refused_where_they_stand():
+    selector = {"project": "shop", "service": "db"}
+    dumped = {"name": "database", "postgres": {"container": selector}}
+    own = policy(sources=[dumped | {"hooks": {"stop": [selector]}}])
+    common = policy(sources=[dumped], hooks={"pause": [selector]})
+    for refused, where in ((own, "spec.sources[0].hooks: shop/db"), (common, "spec.hooks: shop/db")):
+        reason, message = problems(refused)[0]
+        assert (reason, message.startswith(where)) == (Reason.InvalidSpec, True)
+
+
 def test_configuration_is_refused_in_the_clear_unless_the_policy_says_so():
     files = {"paths": ["/srv/shop/.env"]}
     ((reason, message),) = problems(policy(sources=[{"name": "secrets", "config": files}]))
     assert reason is Reason.EncryptionRequired
-    assert all(word in message for word in ("secrets", "spec.encryption", "allowUnencrypted"))
+    assert all(word in message for word in ("secrets", "allowUnencrypted", "cannot encrypt"))
     assert problems(policy(sources=[{"name": "secrets", "config": files | {"allowUnencrypted": True}}])) == []
 
 
