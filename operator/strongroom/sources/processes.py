@@ -27,9 +27,13 @@ class Child:
         environment: Mapping[str, str],
         *,
         stdin: bool = False,
+        folder: bytes | None = None,
         hear: Callable[[bytes], None] | None = None,
     ) -> None:
-        """Start it. The environment is all it gets: nothing is inherited. `hear` gets all of its stderr, in a thread."""
+        """Start it, in `folder` or else in ours. The environment is all it gets: nothing is inherited.
+
+        `hear` gets all of its stderr, in a thread.
+        """
         self._hear = hear
         self._process = subprocess.Popen(
             argv,
@@ -37,6 +41,7 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(environment),
+            cwd=folder,
             bufsize=0,
             process_group=0,
         )

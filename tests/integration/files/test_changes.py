@@ -143,6 +143,29 @@ def test_what_lies_below_a_folder_that_a_file_replaces_has_vanished(root: Path) 
     assert (contents.member_count, contents.changed.count) == (3, 3)
 
 
+def test_a_folder_that_a_link_replaces_leads_nowhere_out_of_the_tree(root: Path) -> None:
+    (root.parent / "secret").mkdir()
+    for number in range(3):
+        (root.parent / f"secret/{number}").write_bytes(b"other")
+
+    def act() -> None:
+        (root / "later").rename(root.parent / "elsewhere")
+        (root / "later").symlink_to(root.parent / "secret")
+
+    with pytest.raises(StrongroomError, match=r"\./later/\d: Cannot open: Permission denied") as caught:
+        read_around(plan(root), act)
+    assert caught.value.reason is Reason.ReadFailed
+
+
+def test_a_folder_that_is_moved_within_the_tree_is_read_by_a_link_to_it(root: Path, tmp_path: Path) -> None:
+    def act() -> None:
+        (root / "later").rename(root / "moved")
+        (root / "later").symlink_to(root / "moved")
+
+    with (tmp_path / "a.tar").open("wb") as archive:
+        assert read_around(plan(root), act, archive).member_count == 6
+
+
 def test_a_backup_of_nothing_but_folders_is_no_success_although_changes_are_accepted(root: Path) -> None:
     (root / "big").rename(root / "later/big")
     reading = plan(root, onChange="Accept")

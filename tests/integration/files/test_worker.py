@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from tests.integration.files.orders import Trees
 from tests.integration.files.trees import describe_tree, make_socket, make_tree
 
 from strongroom.api.errors import Reason
-from strongroom.sources.files import archiving
+from strongroom.sources.files.walking import Walk
 
 
 @pytest.mark.parametrize(
@@ -61,17 +62,15 @@ def test_result_and_manifest_tell_members_bytes_and_what_was_left_out(trees: Tre
 
 @pytest.fixture
 def victims(trees: Trees, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Files in the tree that vanish between the walk and the reading: a program before tar removes them."""
-    folder = trees.folder / "bin"
-    folder.mkdir()
-    script = folder / "tar"
-    # It takes all names first: by then the walk is over.
-    script.write_text(
-        '#!/bin/sh\nif [ "$1" = --version ]; then exec /usr/bin/tar --version; fi\n'
-        f'cat > {folder}/names; rm -f {trees.root}/victim*; exec /usr/bin/tar "$@" < {folder}/names\n'
-    )
-    script.chmod(0o755)
-    monkeypatch.setattr(archiving, "_FOLDERS", f"{folder}:{archiving._FOLDERS}")
+    """Files in the tree that vanish between the walk and the reading: few names go to tar when the walk is over."""
+    walk = Walk.__iter__
+
+    def walk_and_remove(self: Walk) -> Iterator[bytes]:
+        yield from walk(self)
+        for victim in trees.root.glob("victim*"):
+            victim.unlink()
+
+    monkeypatch.setattr(Walk, "__iter__", walk_and_remove)
     return [trees.root / f"victim {number}" for number in range(7)]
 
 

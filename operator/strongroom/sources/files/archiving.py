@@ -12,6 +12,7 @@ from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.sources.files.checks import Ledger
+from strongroom.sources.files.confining import start_confined
 from strongroom.sources.files.walking import Tree
 from strongroom.sources.processes import Child
 
@@ -64,8 +65,7 @@ class TarStream:
         self._ledger = ledger
         self._source = ledger.walk.source
         self._failure: Exception | None = None
-        argv = [tar.program, *tar_options(folder, ledger.walk.trees)]
-        self._child = Child(argv, _ENVIRONMENT, stdin=True, hear=ledger.messages.hear)
+        self._child = _start_tar(tar, folder, ledger)
         self._feeder = threading.Thread(target=self._feed, name="walk", daemon=True)
         self._feeder.start()
 
@@ -128,7 +128,20 @@ class TarStream:
         self._child.__exit__(kind, error, trace)
 
 
-def tar_options(folder: bytes, trees: Sequence[Tree]) -> list[str]:
+def _start_tar(tar: Tar, folder: bytes, ledger: Ledger) -> Child:
+    trees = ledger.walk.trees
+    argv = [tar.program, *tar_options(trees)]
+
+    def start() -> Child:
+        return Child(argv, _ENVIRONMENT, stdin=True, folder=folder, hear=ledger.messages.hear)
+
+    try:
+        return start_confined([tree.path for tree in trees], start)
+    except OSError as error:
+        raise StrongroomError(Reason.ReadFailed, f"source {ledger.walk.source}: {error}") from error
+
+
+def tar_options(trees: Sequence[Tree]) -> list[str]:
     """What tar is told, without its own name: names come on stdin, the archive goes to stdout."""
     return [
         "--create",
@@ -137,7 +150,6 @@ def tar_options(folder: bytes, trees: Sequence[Tree]) -> list[str]:
         "--quoting-style=c",
         *OPTIONS,
         *(rename_option(tree) for tree in trees if tree.given != tree.stored),
-        f"--directory={os.fsdecode(folder)}",
         *_LISTED,
     ]
 
