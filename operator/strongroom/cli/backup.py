@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ from strongroom.api.resources import BackupRun, parse_run
 from strongroom.cli.cluster import ask, cluster_options
 from strongroom.cli.contents import describe_contents
 from strongroom.cli.quantities import human_bytes
-from strongroom.kube.client import KubeClient
+from strongroom.kube.client import KubeClient, Object
+from strongroom.kube.errors import Unavailable
 from strongroom.kube.kinds import POLICIES, RUNS
 
 _POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 120.0
 
 
 @click.command
@@ -86,7 +89,7 @@ async def _watch(client: KubeClient, namespace: str, name: str) -> BackupRun:
     with bars:
         task = bars.add_task("Pending", total=None)
         while True:
-            body = await client.get(RUNS, namespace, name)
+            body = await _read(client, namespace, name, bars)
             if body is None:
                 raise click.ClickException(f"BackupRun {name} was deleted while it was watched")
             run = parse_run(body)
@@ -100,6 +103,21 @@ async def _watch(client: KubeClient, namespace: str, name: str) -> BackupRun:
                 return run
             bars.update(task, description=stage, completed=read, total=expected)
             await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _read(client: KubeClient, namespace: str, name: str, bars: Progress) -> Object | None:
+    """The run, asked for until the API answers: its restart says nothing about the run, which goes on without it."""
+    give_up = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return await client.get(RUNS, namespace, name)
+        except Unavailable as error:
+            if time.monotonic() > give_up:
+                raise click.ClickException(
+                    f"{error}. BackupRun {name} goes on unwatched: kubectl get backuprun {name} -n {namespace}"
+                ) from error
+        bars.update(bars.task_ids[0], description="No answer from API")
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _report(run: BackupRun) -> None:

@@ -1,6 +1,7 @@
 """How the commands for people reach the API: the shared options, one call, one clear error."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +10,7 @@ import click
 
 from strongroom.kube.client import KubeClient
 from strongroom.kube.connection import NoCluster, connect
-from strongroom.kube.errors import ApiError
+from strongroom.kube.errors import ApiError, Unavailable
 
 T = TypeVar("T")
 
@@ -36,7 +37,11 @@ def ask(kubeconfig: Path | None, question: Callable[[KubeClient], Awaitable[T]])
     try:
         return asyncio.run(conversation())
     except (ApiError, NoCluster) as error:
-        hint = (
-            "" if kubeconfig else " (give --kubeconfig, or set KUBECONFIG; `strongroom up` prints its path)"
-        )
-        raise click.ClickException(f"{error}{hint}") from error
+        raise click.ClickException(f"{error}{_hint(error, kubeconfig)}") from error
+
+
+def _hint(error: Exception, kubeconfig: Path | None) -> str:
+    """What to do, in brackets; nothing where the API has answered."""
+    if kubeconfig is None and "KUBECONFIG" not in os.environ:
+        return " (give --kubeconfig, or set KUBECONFIG; `strongroom up` prints its path)"
+    return " (is `strongroom up` running there?)" if isinstance(error, Unavailable) else ""
