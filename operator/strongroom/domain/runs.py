@@ -68,6 +68,8 @@ class Follow:
     attempts: int
     progress: Progress | None
     until: datetime
+    awaited: str | None = None
+    """The agent that has not taken the Job yet."""
 
 
 @dataclass(frozen=True)
@@ -107,10 +109,22 @@ def _attend(facts: RunFacts, job: JobState) -> Step:
     if facts.now < until:
         stage = job.progress.stage if job.progress is not None else None
         phase: Literal["Running", "Verifying"] = "Verifying" if stage in _VERIFYING_STAGES else "Running"
-        return Follow(phase, job.meta.name, job.created, job.attempts, job.progress, until)
+        awaited = _agent(job, is_alive=facts.host_is_alive) if job.started is None else None
+        return Follow(phase, job.meta.name, job.created, job.attempts, job.progress, until, awaited)
     if job.result is not None:  # the agent died between its two writes
         return Finish(judge_job(job, uid))
     return Finish(_judge_overdue(job, host_is_alive=facts.host_is_alive))
+
+
+def _agent(job: JobState, *, is_alive: bool) -> str | None:
+    if job.host is None:
+        return None
+    namespace, name = job.host
+    # What an agent serves is its own choice, which the DockerHost does not tell.
+    foreign = (
+        f" (started with --serve-namespace {job.meta.namespace}?)" if job.meta.namespace != namespace else ""
+    )
+    return f"the agent of DockerHost {name}{foreign}" + ("" if is_alive else ", which is not alive")
 
 
 def _judge_overdue(job: JobState, *, host_is_alive: bool) -> Verdict:

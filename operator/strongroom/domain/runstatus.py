@@ -36,6 +36,8 @@ def build_status(run: BackupRun, step: Step, policy: BackupPolicy | None, now: d
 
 
 def _under_way(step: Follow) -> str:
+    if step.awaited is not None:
+        return f"Job {step.job} waits for {step.awaited}."
     attempt = f", attempt {step.attempts}" if step.attempts > 1 else ""
     return f"Job {step.job} is under way{attempt}."
 

@@ -201,6 +201,29 @@ def test_the_status_of_a_success_holds_what_was_made():
     assert status.policy_uid == "uid-orders"
 
 
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ({}, "waits for the agent of DockerHost local."),
+        ({"alive": False}, "waits for the agent of DockerHost local, which is not alive."),
+        ({"startTime": CREATED.isoformat()}, "is under way."),
+    ],
+)
+def test_a_job_that_no_agent_has_taken_is_not_said_to_be_under_way(job, said):
+    of = run()
+    status = build_status(of, next_step(with_job(of, **job)), policy(), SOON)
+    assert status.phase == "Running"
+    assert status.message.endswith(said)
+
+
+def test_a_job_of_a_foreign_namespace_that_waits_names_the_agents_option():
+    of = run()
+    body = job_body(of)
+    body["metadata"]["namespace"] = "team-b"
+    status = build_status(of, next_step(facts(of, job=parse_job(body))), policy(), SOON)
+    assert "--serve-namespace team-b" in status.message
+
+
 def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name():
     around = Surroundings(stores={"vault": store()}, host=host())
     assert find_blocker(policy(), around) is None
