@@ -34,9 +34,18 @@ def run_agent(settings: AgentSettings) -> int:
         with state.held():
             asyncio.run(_serve(settings, state))
     except (StateTaken, NoCluster, OSError) as error:
-        log.error("the agent cannot run: %s", error)  # noqa: TRY400  the text says it all
+        log.error("the agent cannot run: %s%s", error, _way_in(error, settings))  # noqa: TRY400  the text says it all
         return 1
     return 0
+
+
+def _way_in(error: Exception, settings: AgentSettings) -> str:
+    if not isinstance(error, NoCluster) or settings.kubeconfig is not None:
+        return ""
+    return (
+        f". {settings.state_dir} holds no credential of an earlier joining either: on the control plane run "
+        f"`strongroom token {settings.host_name}`, and start this agent with --join and the token."
+    )
 
 
 async def _serve(settings: AgentSettings, state: StateFolder) -> None:
