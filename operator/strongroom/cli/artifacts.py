@@ -92,11 +92,8 @@ async def _show(client: KubeClient, namespace: str, name: str) -> None:
             f"no BackupRun {name} in namespace {namespace}; see `strongroom artifacts list`"
         )
     run = parse_run(body)
-    if not run.status.artifacts or run.status.recovery_point is None:
-        raise click.ClickException(
-            f"BackupRun {name} is {run.status.phase} and has no artifacts: {run.status.message or ''}"
-        )
-    click.echo(f"{run.meta.name}  policy {run.spec.policy}  {run.status.phase}  {run.status.recovery_point}")
+    point = find_point(run)
+    click.echo(f"{run.meta.name}  policy {run.spec.policy}  {run.status.phase}  {point}")
     for artifact in run.status.artifacts:
         _describe(artifact)
     for copy in run.status.copies:
@@ -108,9 +105,24 @@ async def _show(client: KubeClient, namespace: str, name: str) -> None:
         local = parse_store(store_body).spec.local
         if local is None:
             continue
-        folder = Path(local.path) / run.status.recovery_point
+        folder = Path(local.path) / point
         for artifact in run.status.artifacts:
             click.echo(f"  {_opening(folder / artifact.file, artifact)}")
+
+
+def find_point(run: BackupRun) -> str:
+    """The folder of its artifacts, relative to a store's. ClickException where there is nothing, or no longer anything, to open."""
+    status = run.status
+    if not status.artifacts or status.recovery_point is None:
+        raise click.ClickException(
+            f"BackupRun {run.meta.name} is {status.phase} and has no artifacts: {status.message or ''}"
+        )
+    if status.pruned_time is not None:
+        raise click.ClickException(
+            f"BackupRun {run.meta.name}: retention deleted its artifacts at {format_time(status.pruned_time)}; "
+            "see `strongroom artifacts list` for what there is"
+        )
+    return status.recovery_point
 
 
 def _describe(artifact: Artifact) -> None:
