@@ -103,7 +103,6 @@ BACKUP_RUN = Kind(
             "Pruned",
             ".status.prunedTime",
             "date",
-            wide=True,
             description="When retention deleted the artifacts.",
         ),
         Column("Message", ".status.message", wide=True),

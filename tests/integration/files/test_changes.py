@@ -205,7 +205,7 @@ def test_a_folder_that_vanishes_during_the_walk_is_named(root: Path) -> None:
 
 
 def test_a_policy_may_refuse_a_backup_of_files_that_changed(root: Path) -> None:
-    with pytest.raises(StrongroomError, match=r"1 files changed .*big") as caught:
+    with pytest.raises(StrongroomError, match=r"1 file changed .*big") as caught:
         read_around(plan(root, onChange="Fail"), lambda: append(root / "big"))
     assert caught.value.reason is Reason.FilesChanged
 

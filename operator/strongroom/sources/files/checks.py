@@ -168,4 +168,5 @@ def describe_changes(count: int, first: list[str]) -> str:
     """How many, and the first few of them (onChange is the field that decides about them)."""
     named = "; ".join(excerpt(name, _NAMED_LENGTH) for name in first[:_NAMED])
     more = f"; and {count - _NAMED} more" if count > _NAMED else ""
-    return f"{count} files changed or vanished while they were read (onChange): {named}{more}"
+    files = "1 file" if count == 1 else f"{count} files"
+    return f"{files} changed or vanished while they were read (onChange): {named}{more}"
