@@ -88,6 +88,7 @@ async def _watch(client: KubeClient, namespace: str, name: str) -> BackupRun:
     )  # fmt: skip
     with bars:
         task = bars.add_task("Pending", total=None)
+        told: str | None = None
         while True:
             body = await _read(client, namespace, name, bars)
             if body is None:
@@ -102,6 +103,9 @@ async def _watch(client: KubeClient, namespace: str, name: str) -> BackupRun:
                 bars.update(task, description=run.status.phase, completed=read, total=read, visible=read > 0)
                 return run
             bars.update(task, description=stage, completed=read, total=expected)
+            if run.status.phase == "Pending" and run.status.message not in (None, told):
+                told = run.status.message
+                bars.console.print(Text(f"It waits: {told}"), soft_wrap=True)
             await asyncio.sleep(_POLL_SECONDS)
 
 

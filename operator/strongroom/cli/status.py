@@ -71,7 +71,7 @@ def status(kubeconfig: Path | None, namespace: str, all_namespaces: bool, output
     if output == "json":
         click.echo(json.dumps(_as_json(findings), indent=2))
     else:
-        _print(findings, now)
+        _print(findings, now, "all namespaces" if all_namespaces else f"namespace {namespace}")
     sys.exit(1 if findings.worries else 0)
 
 
@@ -112,7 +112,7 @@ def _parsed(listing: Any, parse: Any, worries: list[str]) -> list[Any]:
     return parsed
 
 
-def _print(findings: Findings, now: datetime) -> None:
+def _print(findings: Findings, now: datetime, where: str) -> None:
     console = open_console()
     print_policies(console, findings.policies, now)
     print_places(console, findings.stores, findings.hosts, now)
@@ -121,7 +121,7 @@ def _print(findings: Findings, now: datetime) -> None:
         console.print()
     print_list(console, "Not safe:", "bold red", findings.worries)
     if not findings.worries:
-        console.print("Safe: every policy is ready and fresh.", style="bold green")
+        console.print(f"Safe: every policy of {where} is ready and fresh.", style="bold green")
 
 
 def _as_json(findings: Findings) -> dict[str, Any]:

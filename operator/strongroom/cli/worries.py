@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from strongroom.api.conditions import DATABASES_COVERED, FRESH, READY, Condition, find_condition
+from strongroom.api.conditions import DATABASES_COVERED, ENGINE_READY, FRESH, READY, Condition, find_condition
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupPolicy, DockerHost, ObjectMeta
 from strongroom.domain.freshness import ON_DEMAND
@@ -48,11 +48,16 @@ def find_last_failure(policy: BackupPolicy) -> str | None:
 
 
 def find_host_notes(host: DockerHost) -> list[str]:
-    """Databases found on a host that no policy dumps: worth a look, but one that a network policy reaches may be safe."""
-    covered = find_condition(host.status.conditions, DATABASES_COVERED)
-    if covered is None or covered.status != "False":
-        return []
-    return [f"DockerHost {called(host.meta)}: {covered.message}"]
+    """What is worth a look on a host: an Engine that does not answer, and databases that no policy dumps.
+
+    Neither makes a policy unsafe by itself: those that need the Engine say so, and a network policy may reach a database.
+    """
+    found = [find_condition(host.status.conditions, type_) for type_ in (ENGINE_READY, DATABASES_COVERED)]
+    return [
+        f"DockerHost {called(host.meta)}: {condition.message}"
+        for condition in found
+        if condition is not None and condition.status == "False"
+    ]
 
 
 def is_on_demand(policy: BackupPolicy) -> bool:

@@ -9,6 +9,7 @@ from strongroom.api.labels import host_lease_name
 from strongroom.api.resources import BackupPolicy, DockerHost
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
+from strongroom.controllers.measures import HostMeasures
 from strongroom.domain.coverage import find_uncovered, judge_coverage
 from strongroom.domain.hosts import find_engine_trouble, judge_engine, judge_host, renewal_ends, see_renewal
 from strongroom.domain.policies import find_lasting_problem
@@ -26,7 +27,7 @@ async def reconcile_host(context: Context, key: Key) -> datetime | None:
     host = context.observed.hosts.get(name)
     if host is None or host.meta.deletion_timestamp is not None:
         context.renewals.pop(key, None)
-        context.measures.uncovered.pop(name, None)
+        context.measures.hosts.pop(name, None)
         return None
     lease = await context.client.reads.get(LEASES, key.namespace, host_lease_name(key.name))
     now = context.now()
@@ -41,7 +42,7 @@ async def reconcile_host(context: Context, key: Key) -> datetime | None:
             HOSTS, key.namespace, key.name, {"status": changes}, subresource="status"
         )
         context.take_in(HOSTS, changed)
-    _measure(context, host, uncovered, is_alive=is_alive)
+    context.measures.hosts[name] = _measure(host, uncovered, is_alive=is_alive)
     if ends is not None and ends > now:
         return ends + SECOND
     return now + timedelta(seconds=context.settings.tick_seconds)
@@ -73,12 +74,12 @@ def _changes(
         changes["conditions"] = [each.to_api() for each in conditions]
     names = [database.container[:LONGEST_NAME] for database in uncovered]
     if names != host.status.uncovered:
-        changes["uncovered"] = names
+        changes["uncovered"] = names or None
     return changes
 
 
-def _measure(context: Context, host: DockerHost, uncovered: list[DatabaseService], *, is_alive: bool) -> None:
-    if is_alive and find_engine_trouble(host) is None:
-        context.measures.uncovered[host.key] = len(uncovered)
-    else:
-        context.measures.uncovered.pop(host.key, None)
+def _measure(host: DockerHost, uncovered: list[DatabaseService], *, is_alive: bool) -> HostMeasures:
+    if not is_alive or host.status.engine is None:
+        return HostMeasures(ready=is_alive)
+    answers = find_engine_trouble(host) is None
+    return HostMeasures(ready=True, engine_ready=answers, uncovered=len(uncovered) if answers else None)

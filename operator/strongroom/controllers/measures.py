@@ -30,6 +30,16 @@ class PolicyMeasures:
     on_demand: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HostMeasures:
+    """A Docker host in numbers. What nobody can look at is None."""
+
+    ready: bool
+    engine_ready: bool | None = None
+    uncovered: int | None = None
+    """Databases found there that no policy dumps."""
+
+
 @dataclass
 class Measures:
     """Written by the event loop, read by the metrics' thread: dictionaries are only copied whole."""
@@ -37,8 +47,7 @@ class Measures:
     monotonic: Callable[[], float] = time.monotonic
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     policies: dict[Name, PolicyMeasures] = field(default_factory=dict)
-    uncovered: dict[Name, int] = field(default_factory=dict)
-    """Databases that no policy dumps, by host; hosts that nobody can look at are left out."""
+    hosts: dict[Name, HostMeasures] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     """Failed reconciles by kind."""
     is_leader: bool = False

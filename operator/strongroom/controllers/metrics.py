@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -12,7 +12,7 @@ from prometheus_client import Metric, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from strongroom.controllers.measures import Measures, PolicyMeasures
+from strongroom.controllers.measures import HostMeasures, Measures, Name, PolicyMeasures
 from strongroom.controllers.settings import Clock, OperatorSettings
 from strongroom.controllers.tally import Tally
 from strongroom.domain.freshness import CLOCK_TOLERANCE
@@ -63,6 +63,21 @@ _GAUGES: tuple[tuple[str, str, Value], ...] = (
 )
 
 
+_HOST_GAUGES: tuple[tuple[str, str, Callable[[HostMeasures], float | None]], ...] = (
+    ("ready", "1 while the host's agent renews its Lease.", lambda host: float(host.ready)),
+    (
+        "engine_ready",
+        "1 while the host's Docker Engine answers; none for a host without one.",
+        lambda host: None if host.engine_ready is None else float(host.engine_ready),
+    ),
+    (
+        "uncovered_databases",
+        "PostgreSQL servers found in containers of the host that no policy dumps.",
+        lambda host: host.uncovered,
+    ),
+)
+
+
 class PolicyCollector(Collector):
     """Metrics made anew at each scrape from what is observed: a restart loses none of them."""
 
@@ -83,14 +98,7 @@ class PolicyCollector(Collector):
                 if number is not None:
                     gauge.add_metric(key, number)
             yield gauge
-        uncovered = GaugeMetricFamily(
-            "strongroom_host_uncovered_databases",
-            "PostgreSQL servers found in containers of the host that no policy dumps.",
-            labels=["namespace", "host"],
-        )
-        for host, count in self._measures.uncovered.copy().items():
-            uncovered.add_metric(host, count)
-        yield uncovered
+        yield from _collect_hosts(self._measures.hosts.copy())
         runs = CounterMetricFamily(
             "strongroom_runs", "Finished runs by outcome.", labels=["namespace", "policy", "outcome"]
         )
@@ -111,6 +119,16 @@ class PolicyCollector(Collector):
             "Seconds since the event loop last ticked.",
             value=self._measures.silence_seconds(),
         )
+
+
+def _collect_hosts(hosts: Mapping[Name, HostMeasures]) -> Iterator[Metric]:
+    for name, words, measure in _HOST_GAUGES:
+        gauge = GaugeMetricFamily(f"strongroom_host_{name}", words, labels=["namespace", "host"])
+        for key, host in hosts.items():
+            number = measure(host)
+            if number is not None:
+                gauge.add_metric(key, number)
+        yield gauge
 
 
 class AddressError(Exception):

@@ -1,6 +1,7 @@
 """The connection to the local Docker Engine: reached over its socket, of a version that we know."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import docker
@@ -50,7 +51,7 @@ def connect_engine(url: str | None = None, *, timeout_seconds: float = TIMEOUT_S
         version = str(api.version().get("Version", ""))
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise StrongroomError(
-            Reason.EngineUnreachable, f"the Docker Engine at {address} does not answer: {excerpt(str(error))}"
+            Reason.EngineUnreachable, f"the Docker Engine at {address} does not answer: {describe(error)}"
         ) from error
     if _numbers(api._version) < OLDEST_API:  # noqa: SLF001 - what `auto` has agreed on
         raise StrongroomError(
@@ -58,6 +59,23 @@ def connect_engine(url: str | None = None, *, timeout_seconds: float = TIMEOUT_S
             f"the Docker Engine at {address} is {version} with API {api._version}: 1.41 (20.10) is the oldest that will do",  # noqa: SLF001
         )
     return Engine(url=address, version=version, api_version=str(api._version), api=api)  # noqa: SLF001
+
+
+def describe(error: BaseException) -> str:
+    """What went wrong in the Engine's words, or else the system's. The clients wrap both in several layers of their own."""
+    if explanation := getattr(error, "explanation", None):
+        return excerpt(str(explanation))
+    return excerpt(next(_system_words(error), str(error)))
+
+
+def _system_words(error: BaseException | None) -> Iterator[str]:
+    while error is not None:
+        if isinstance(error, OSError) and error.strerror:
+            yield error.strerror
+        for inner in error.args:
+            if isinstance(inner, BaseException):
+                yield from _system_words(inner)
+        error = error.__cause__ or error.__context__
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import docker.errors
 import requests
 
-from strongroom.api.errors import Reason, StrongroomError, excerpt
-from strongroom.engine.connecting import Engine
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.connecting import Engine, describe
 
 
 @contextmanager
@@ -16,12 +16,8 @@ def engine_failures(engine: Engine) -> Iterator[None]:
     try:
         yield
     except docker.errors.NotFound as error:
-        raise StrongroomError(Reason.ContainerNotFound, _text(error)) from error
+        raise StrongroomError(Reason.ContainerNotFound, describe(error)) from error
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise StrongroomError(
-            Reason.EngineUnreachable, f"the Docker Engine at {engine.url} failed: {_text(error)}"
+            Reason.EngineUnreachable, f"the Docker Engine at {engine.url} failed: {describe(error)}"
         ) from error
-
-
-def _text(error: Exception) -> str:
-    return excerpt(str(getattr(error, "explanation", None) or error))

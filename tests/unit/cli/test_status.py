@@ -72,6 +72,12 @@ def test_a_partial_run_is_told_although_an_older_backup_is_fresh():
     assert "FilesChanged" in find_last_failure(partial)
 
 
+def test_an_engine_that_does_not_answer_is_worth_a_look():
+    away = {"type": "EngineReady", "status": "False", "reason": "X", "lastTransitionTime": format_time(NOW)}
+    (note,) = find_host_notes(objects.host(status={"conditions": [away | {"message": "It is away."}]}))
+    assert note == "DockerHost local: It is away."
+
+
 def test_databases_that_no_policy_dumps_are_worth_a_look():
     covered = {"type": "DatabasesCovered", "reason": "X", "lastTransitionTime": format_time(NOW)}
     told = covered | {"status": "False", "message": "No policy dumps: shop/db (container shop-db-1)."}

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strongroom.controllers.measures import Measures, PolicyMeasures
+from strongroom.controllers.measures import HostMeasures, Measures, PolicyMeasures
 from strongroom.controllers.metrics import AddressError, PolicyCollector, serve_metrics
 from strongroom.controllers.settings import OperatorSettings, system_clock
 from strongroom.controllers.tally import Tally
@@ -47,10 +47,21 @@ def test_a_policy_on_demand_is_neither_fresh_nor_stale_unless_it_asks_for_an_age
     assert samples(measures, "strongroom_policy_fresh")[0][1] == 0
 
 
-def test_uncovered_databases_are_counted_by_host():
-    measures = Measures(uncovered={("default", "local"): 2})
-    labels = {"namespace": "default", "host": "local"}
-    assert samples(measures, "strongroom_host_uncovered_databases") == [(labels, 2)]
+def test_hosts_tell_what_can_be_known_of_them():
+    measures = Measures(
+        hosts={
+            ("default", "web-1"): HostMeasures(ready=True, engine_ready=True, uncovered=2),
+            ("default", "web-2"): HostMeasures(ready=True, engine_ready=False),
+            ("default", "web-3"): HostMeasures(ready=False),
+        }
+    )
+
+    def by_host(name: str) -> dict[str, float]:
+        return {labels["host"]: value for labels, value in samples(measures, f"strongroom_host_{name}")}
+
+    assert by_host("uncovered_databases") == {"web-1": 2}
+    assert by_host("engine_ready") == {"web-1": 1, "web-2": 0}
+    assert by_host("ready") == {"web-1": 1, "web-2": 1, "web-3": 0}
 
 
 def test_a_port_that_is_taken_is_named_together_with_the_option_that_chooses_another():
