@@ -149,7 +149,7 @@ def _config_policy(stack: Stack) -> Iterator[Found]:
 
 
 def _nightly(sources: list[Body]) -> Body:
-    return {"schedule": "0 2 * * *", "retention": {"keepDaily": 7}, "sources": sources}
+    return {"schedule": "0 2 * * *", "retention": {"keepWithin": "7d"}, "sources": sources}
 
 
 def _as_policies_take(sources: list[Body]) -> Iterator[list[Body]]:
