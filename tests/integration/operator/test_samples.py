@@ -58,7 +58,7 @@ def test_the_policies_of_the_compose_stack_do_what_its_scripts_and_crontab_did()
         each.meta.name: each.spec for each in policies(COMPOSE_STACK.read_text())
     }
     database, media = specs["compose-stack-database"], specs["compose-stack-media"]
-    assert (database.schedule, database.retention.keep_daily) == ("0 2 * * *", 7)
+    assert (database.schedule, database.retention.keep_within) == ("0 2 * * *", "7d")
     assert (media.schedule, media.retention.keep_within) == ("0 3 * * 0", "30d")
     assert specs["compose-stack-config"].schedule is None
 
