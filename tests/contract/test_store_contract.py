@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.s3.stores import open_bucket
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.stores.keys import checked
@@ -14,17 +15,34 @@ from strongroom.stores.local import LocalStore
 from strongroom.stores.memory import MemoryStore
 from strongroom.stores.store import Capability, KeyMissingError, Store
 
-STORES: dict[str, Callable[[Path], Store]] = {
-    "local": LocalStore,
-    "memory": lambda _: MemoryStore(),
+Request = pytest.FixtureRequest
+
+
+def bucket_store(path: Path, request: Request) -> Store:
+    server = request.getfixturevalue("s3_server")
+    return open_bucket(path, server, server.make_bucket(), prefix="vault")
+
+
+def versioned_bucket_store(path: Path, request: Request) -> Store:
+    server = request.getfixturevalue("s3_server")
+    return open_bucket(path, server, server.make_bucket(versions=True))
+
+
+STORES: dict[str, Callable[[Path, Request], Store]] = {
+    "local": lambda path, _: LocalStore(path),
+    "memory": lambda _, __: MemoryStore(),
+    "s3": bucket_store,
+    "s3 with versions": versioned_bucket_store,
 }
+BEGUN_BYTES = 17 << 20
+"""More than any store keeps to itself: something of it lies in the place already."""
 KEY = "default/shop/20260102T030405Z-run/database.shop.dump.zst"
 LONG_AGO, FAR_AHEAD = datetime(2000, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=1)
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return STORES[request.param](tmp_path)
+def store(request: Request, tmp_path: Path) -> Store:
+    return STORES[request.param](tmp_path, request)
 
 
 def put(store: Store, key: str, content: bytes = b"content") -> None:
@@ -137,7 +155,7 @@ def test_deleting_is_idempotent_and_leaves_the_neighbours(store: Store) -> None:
 def test_a_sweep_takes_what_dead_writers_left_and_nothing_else(store: Store) -> None:
     put(store, "default/shop/done/file")
     dead = store.create(KEY)
-    dead.write(b"half")
+    dead.write(bytes(BEGUN_BYTES))
     assert store.sweep("default/", LONG_AGO) == 0
     assert store.sweep("other/", FAR_AHEAD) == 0
     assert store.sweep("default/", FAR_AHEAD) == 1

@@ -1,6 +1,7 @@
 """BackupStore: a place that keeps copies, and how it is."""
 
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -18,6 +19,9 @@ from strongroom.api.fields import (
 )
 from strongroom.api.rules import rule, with_rules
 
+PREFIX = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$"
+"""Names that mean themselves everywhere: in a URL, in a listing, on a disk that they are copied to."""
+
 
 class LocalStore(Fields):
     """A folder on the machine where the Job runs."""
@@ -28,26 +32,73 @@ class LocalStore(Fields):
 
 
 class S3Store(Fields):
-    """A bucket of AWS S3 or of a compatible server."""
+    """A bucket of AWS S3 or of a compatible server. Neither the bucket nor its settings are ever made or changed."""
+
+    model_config = with_rules(
+        rule(
+            "has(self.accessKeySecret) == has(self.secretKeySecret)",
+            "needs both accessKeySecret and secretKeySecret, or neither",
+        ),
+        rule(
+            "!has(self.kmsKeyId) || (has(self.serverSideEncryption) && self.serverSideEncryption == 'aws:kms')",
+            "kmsKeyId needs serverSideEncryption aws:kms",
+        ),
+    )
 
     bucket: Annotated[str, Field(min_length=3, max_length=63, pattern=r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$")] = (
-        Field(description="Name of the bucket.")
+        Field(description="Name of an existing bucket.")
     )
-    prefix: Annotated[str, Field(max_length=512, pattern=r"^[^/\n\r\x00].*$")] | None = Field(
-        default=None, description="Prefix of every key, without a leading slash."
+    prefix: Annotated[str, Field(min_length=1, max_length=256, pattern=PREFIX)] | None = Field(
+        default=None,
+        description="What every key begins with, as a folder: names joined by slashes. Default: none.",
     )
-    endpoint: Annotated[str, Field(max_length=512, pattern=r"^https?://[^\s]+$")] | None = Field(
-        default=None, description="URL of the server, if it is not AWS."
+    endpoint: Annotated[str, Field(max_length=512, pattern=r"^https?://[^\s@/?#]+/?$")] | None = Field(
+        default=None,
+        description="URL of the server, if it is not AWS: scheme, host and port. By http:// whatever is stored is read on the way.",
     )
-    region: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description="Region of the bucket."
+    region: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9-]+$")] | None = Field(
+        default=None,
+        description="Region of the bucket. Default: us-east-1 with an endpoint, else what the standard configuration of AWS says.",
+    )
+    path_style: bool | None = Field(
+        default=None,
+        description="Whether the bucket's name stands in the path instead of the host name. Default: true with an endpoint, else false.",
+    )
+    ca_secret: SecretKeyReference | None = Field(
+        default=None,
+        description="Secret key holding the certificates (PEM) that the endpoint's must be signed by. Default: those that boto3 trusts.",
     )
     access_key_secret: SecretKeyReference | None = Field(
-        default=None, description="Secret key holding the access key id."
+        default=None,
+        description="Secret key holding the access key id. Without it the host's own credentials are used (its role, or AWS_* files that its agent names), where its agent allows the bucket by name.",
     )
     secret_key_secret: SecretKeyReference | None = Field(
         default=None, description="Secret key holding the secret access key."
     )
+    storage_class: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Z0-9_]+$")] | None = Field(
+        default=None,
+        description="Storage class of the artifacts, one that can be read at once: each is read back. Default: the bucket's.",
+    )
+    server_side_encryption: Literal["AES256", "aws:kms"] | None = Field(
+        default=None,
+        description="Encryption by the server, which holds the key: AES256 or aws:kms. Default: the bucket's.",
+    )
+    kms_key_id: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^[^\s]+$")] | None = Field(
+        default=None, description="Key of the server's key service, for aws:kms. Default: the account's own."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> "S3Store":
+        if (self.access_key_secret is None) != (self.secret_key_secret is None):
+            raise ValueError("needs both accessKeySecret and secretKeySecret, or neither")
+        if self.kms_key_id is not None and self.server_side_encryption != "aws:kms":
+            raise ValueError("kmsKeyId needs serverSideEncryption aws:kms")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Server and bucket in one word, as an agent's allowances name it: `s3.example:9000/bucket`; AWS is `aws`."""
+        return f"{urlsplit(self.endpoint).netloc if self.endpoint else 'aws'}/{self.bucket}"
 
 
 class SftpStore(Fields):
@@ -78,10 +129,14 @@ class RsyncStore(Fields):
 
 
 class ObjectLock(Fields):
-    """Write-once protection of each artifact."""
+    """Write-once protection of each file, by the server, from the moment that it is written."""
 
-    mode: Literal["Governance", "Compliance"] = Field(description="Whether anyone may lift the lock early.")
-    duration: Duration = Field(description="How long each artifact is locked.")
+    mode: Literal["Governance", "Compliance"] = Field(
+        description="Governance: those with a special permission may lift the lock early. Compliance: nobody may."
+    )
+    duration: Duration = Field(
+        description="How long each file is locked. Retention deletes a recovery point when its locks have ended, never earlier."
+    )
 
 
 class BackupStoreSpec(Fields):

@@ -70,7 +70,7 @@ class Reason(Enum):
     # The source.
     SourceUnreachable = ErrorKind(80, True, "Check that the server runs and that host and port are right.")
     AuthenticationFailed = ErrorKind(
-        81, False, "Correct the user, or the password in the Secret that the message names."
+        81, False, "Correct the user, or the password or key in the Secret that the message names."
     )
     PermissionDenied = ErrorKind(
         82,
@@ -134,6 +134,13 @@ class Reason(Enum):
     StoreFailed = ErrorKind(104, True, "Read the message: it is the store's own.")
     KeyExists = ErrorKind(105, False, "Nothing was overwritten; start a new run.")
     ArtifactCorrupt = ErrorKind(106, False, "The stored bytes differ from their manifest; use another copy.")
+    StoreDenied = ErrorKind(107, False, "Give the store's credentials the permission that the message names.")
+    StoreUnreachable = ErrorKind(
+        108,
+        True,
+        "Check that the store's server runs, that its address is right and that the network lets through.",
+    )
+    ClockSkewed = ErrorKind(109, True, "Set this machine's clock (systemctl status systemd-timesyncd).")
     # The run.
     DeadlineExceeded = ErrorKind(110, False, "Raise the policy's deadline, or look why the source is slow.")
     WorkerLost = ErrorKind(111, True, "The worker ended without a result (killed, or out of memory).")

@@ -141,9 +141,9 @@ def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
 
 def unsupported_field(store: BackupStoreSpec) -> str | None:
     """The first field of a store that this version does not act on, or None."""
-    if store.type != "local":
+    if store.type not in {"local", "s3"}:
         return f"spec.{store.type}"
-    return "spec.objectLock" if store.object_lock is not None else None
+    return "spec.objectLock" if store.object_lock is not None and store.s3 is None else None
 
 
 def _store_problems(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Problem]:

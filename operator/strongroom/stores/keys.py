@@ -7,6 +7,9 @@ from strongroom.api.errors import Reason, StrongroomError
 UNFINISHED_PREFIX = ".strongroom-"
 """Begins the name of every file that is not committed. No key has a segment that begins so."""
 
+PASSING_PREFIX = "_probe/"
+"""Begins keys that live for a moment, so that no medium protects them. No namespace's name begins so."""
+
 LOST_AND_FOUND = "lost+found"
 """A folder that many file systems keep at their root for their own repairs, closed to everybody else. No key begins so."""
 

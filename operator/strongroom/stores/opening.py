@@ -1,15 +1,37 @@
 """Which class serves a BackupStore?"""
 
+import functools
+from pathlib import Path
+from typing import Protocol
+
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.fields import SecretKeyReference
 from strongroom.stores.local import LocalStore
 from strongroom.stores.store import Store
 
 
-def open_store(name: str, spec: BackupStoreSpec) -> Store:
-    """The store of that specification. Touches nothing yet; Unsupported for a type that this version lacks."""
-    if spec.local is not None:
+class Secrets(Protocol):
+    """The Secrets of one order. Both raise SecretMissing or SecretKeyMissing with `field` in the text."""
+
+    def read(self, reference: SecretKeyReference, field: str) -> bytes:
+        """The key's bytes."""
+
+    def path(self, reference: SecretKeyReference, field: str) -> Path:
+        """The file that holds them, for those who want a file."""
+
+
+def open_store(name: str, spec: BackupStoreSpec, secrets: Secrets) -> Store:
+    """The store of that specification. Touches nothing yet; Unsupported for what this version lacks."""
+    if spec.local is not None and spec.object_lock is None:
         return LocalStore(spec.local.path)
-    raise StrongroomError(
-        Reason.Unsupported, f"store {name}: this version does not write to {spec.type}; use spec.local"
-    )
+    if spec.s3 is not None:
+        # Only those who use a bucket pay for its client: half a second, and 30 MiB of memory.
+        from strongroom.stores.s3.connecting import Patience, connect
+        from strongroom.stores.s3.store import BucketStore
+
+        return BucketStore(
+            spec.s3, spec.object_lock, functools.partial(connect, spec.s3, secrets, Patience())
+        )
+    what = f"spec.{spec.type}" if spec.local is None else "spec.objectLock of a local store"
+    raise StrongroomError(Reason.Unsupported, f"store {name}: this version does not act on {what}")

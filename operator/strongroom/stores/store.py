@@ -22,6 +22,12 @@ class Capability(StrEnum):
     """`claim` keeps other workers out."""
     HARD_LINKS = "HardLinks"
     """A key is published by a hard link: the file system itself refuses to replace another."""
+    CONDITIONAL_CREATE = "ConditionalCreate"
+    """The server itself refuses to replace a key. Without it two who commit one key in the same moment both succeed."""
+    VERSIONS = "Versions"
+    """The bucket keeps what is replaced and deleted; `delete` removes every version."""
+    OBJECT_LOCK = "ObjectLock"
+    """The bucket can lock what is written against deletion."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,16 @@ class KeyMissingError(StrongroomError):
     def __init__(self, key: str) -> None:
         """Name the key."""
         super().__init__(Reason.StoreFailed, f"the store holds no {key}")
+
+
+class KeyLockedError(StrongroomError):
+    """The medium protects the key against deletion until a moment: no failure of the store, and nothing was deleted."""
+
+    def __init__(self, key: str, until: datetime | None) -> None:
+        """Name the key and the end of its lock; None is a legal hold, which has no end."""
+        ends = "a legal hold is lifted" if until is None else f"{until:%Y-%m-%dT%H:%M:%SZ}"
+        super().__init__(Reason.StoreDenied, f"{key} is kept by lock until {ends}")
+        self.until = until
 
 
 class StoreWriter(Protocol):
@@ -96,14 +112,15 @@ class StoreReader(Protocol):
 class Store(Protocol):
     """A flat space of keys, written once. Keys are those that `keys.checked` lets pass.
 
-    Every method may be tried again after it failed. Failures are StrongroomErrors of the reasons Store*, KeyExists;
-    their texts name the field of the BackupStore that has to be looked at.
+    Every method may be tried again after it failed. Failures are StrongroomErrors of the reasons Store*, KeyExists, and
+    for a server also AuthenticationFailed, TlsFailed, ClockSkewed, InvalidSpec, SecretMissing and SecretKeyMissing; their
+    texts name the field of the BackupStore that has to be looked at.
     """
 
     def probe(self) -> StoreProbe:
-        """Whether the store is there and can be written, without making anything.
+        """Whether the store is there and can be written. Nothing is left behind.
 
-        Raises StoreMissing, StoreNotDirectory, StoreReadOnly or StoreFailed. A missing store is never made.
+        Raises StoreMissing, StoreNotDirectory, StoreReadOnly, StoreDenied or StoreFailed. A missing store is never made.
         """
 
     def claim(self, prefix: str) -> AbstractContextManager[None]:
@@ -129,7 +146,7 @@ class Store(Protocol):
         """
 
     def delete(self, key: str) -> None:
-        """Remove a committed key, durably. Idempotent: a missing key is no error."""
+        """Remove a committed key, durably. Idempotent: a missing key is no error. KeyLockedError while it is protected."""
 
     def sweep(self, prefix: str, before: datetime) -> int:
         """Remove what writers that died left under the prefix if last touched before that moment; return how many.

@@ -38,7 +38,7 @@ def run_backup(task: Task, backup: BackupOrder) -> tuple[Done, StrongroomError |
     Raises StrongroomError when no store holds it; then nothing of it is visible.
     """
     task.progress.enter("Connect")
-    copies = open_stores(task.order.stores)
+    copies = open_stores(task.order.stores, task.secrets)
     copies.each(lambda _, store: store.probe())
     with ExitStack() as claims:
         _claim(claims, copies, policy_prefix(task.order.namespace, backup.policy))

@@ -34,6 +34,11 @@ class SecretFiles:
         self._seen.add(value.decode(errors="replace").strip())
         return value
 
+    def path(self, reference: SecretKeyReference, field: str) -> Path:
+        """The file that holds the key's bytes, for programs that want a file. Raises as `read` does."""
+        self.read(reference, field)
+        return self._folder / reference.name / reference.key
+
     def hide(self, text: str) -> str:
         """The text with every secret that was read so far replaced."""
         for value in sorted(self._seen, key=len, reverse=True):

@@ -9,21 +9,21 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME
 from strongroom.api.result import StoreReport
 from strongroom.api.workorder import OrderStore
+from strongroom.stores.keys import PASSING_PREFIX
 from strongroom.stores.opening import open_store
 from strongroom.stores.store import Store
 from strongroom.worker.catalogue import read_whole
 from strongroom.worker.copying import Copies, named
+from strongroom.worker.secretfiles import SecretFiles
 from strongroom.worker.task import Done, Task
 
-_PROBE_PREFIX = "_probe/"
-"""Begins no namespace's name, so that a probe is never taken for a backup."""
 _POINT_SEGMENTS = 4  # namespace, policy, recovery point, file
 
 
 def run_store_check(task: Task) -> tuple[Done, StrongroomError | None]:
     """List, write, read and delete in every store, and report on each. The error is that of the first which failed."""
     task.progress.enter("CheckStore")
-    copies = open_stores(task.order.stores)
+    copies = open_stores(task.order.stores, task.secrets)
     with suppress(StrongroomError):  # raised when the last store has failed too; the reports say why
         copies.each(lambda _, store: store.probe())
         copies.each(lambda _, store: _exercise(store, task.order.run_uid))
@@ -31,9 +31,9 @@ def run_store_check(task: Task) -> tuple[Done, StrongroomError | None]:
     return done, next(iter(copies.failures.values()), None)
 
 
-def open_stores(stores: Sequence[OrderStore]) -> Copies:
+def open_stores(stores: Sequence[OrderStore], files: SecretFiles) -> Copies:
     """Every store of the order, not yet touched; Unsupported for a type that this version lacks."""
-    return Copies({wanted.name: open_store(wanted.name, wanted.spec) for wanted in stores})
+    return Copies({wanted.name: open_store(wanted.name, wanted.spec, files) for wanted in stores})
 
 
 def count_points(store: Store) -> tuple[int, int]:
@@ -76,7 +76,7 @@ def _report(
 
 
 def _exercise(store: Store, run_uid: str) -> None:
-    key, content = f"{_PROBE_PREFIX}{run_uid}/{secrets.token_hex(8)}", secrets.token_bytes(64)
+    key, content = f"{PASSING_PREFIX}{run_uid}/{secrets.token_hex(8)}", secrets.token_bytes(64)
     try:
         with store.create(key) as writer:
             writer.write(content)
@@ -86,4 +86,4 @@ def _exercise(store: Store, run_uid: str) -> None:
             raise StrongroomError(Reason.StoreFailed, "a probe was written and came back different")
     finally:
         store.delete(key)
-    store.sweep(_PROBE_PREFIX, datetime.now(UTC) - timedelta(hours=1))
+    store.sweep(PASSING_PREFIX, datetime.now(UTC) - timedelta(hours=1))
