@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import secrets
 import socket
 import subprocess
@@ -26,6 +27,8 @@ USERS = {
     "writer": ["Read", "Write"],
     "anonymous": [f"{action}:{OPEN_BUCKET}" for action in ("Admin", "Read", "Write", "List")],
 }
+GROWTH = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
+"""Files that a bucket begins with: each test has a bucket."""
 _START_SECONDS = 60
 
 
@@ -95,7 +98,9 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
     with (folder / "log").open("wb") as log:
         for _ in range(3):
             ports = _free_ports()
-            process = subprocess.Popen(_command(folder, ports), stdout=log, stderr=log, cwd=folder)
+            process = subprocess.Popen(
+                _command(folder, ports), stdout=log, stderr=log, cwd=folder, env={**os.environ, **GROWTH}
+            )
             try:
                 if _answers(process, ports["s3.port"]):
                     server = S3Server(ports["s3.port"], word)
@@ -103,7 +108,7 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
                     yield server
                     return
             finally:
-                _stop(process)
+                _stop(process, ports)
     raise AssertionError((folder / "log").read_text()[-2000:])
 
 
@@ -119,7 +124,7 @@ def _command(folder: Path, ports: dict[str, int]) -> list[str]:
         "master.telemetry": "false",
         "master.volumeSizeLimitMB": 1024,
         "master.volumePreallocate": "false",
-        "volume.max": 100,
+        "volume.max": 10_000,
         **ports,
     }
     weed = Path(sys.executable).with_name("weed")
@@ -146,10 +151,10 @@ def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
     return False
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _stop(process: "subprocess.Popen[bytes]", ports: dict[str, int]) -> None:
+    """At once: nobody wants the data. Then remove the sockets that it keeps beside its ports, whatever its folder is."""
+    process.kill()
+    process.wait()
+    for port in ports.values():
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink(missing_ok=True)
