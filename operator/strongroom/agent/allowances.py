@@ -19,6 +19,9 @@ class Allowances:
     """Images that workers may be started from, when they run in containers."""
     stores: tuple[str, ...] = STORE_PLACES
     """Folders that local stores may be in."""
+    buckets: tuple[str, ...] = ("*",)
+    """Buckets that may be written to, `server:port/bucket` or `aws/bucket`. With the host's own credentials: only those
+    that another pattern than `*` means."""
     paths: tuple[str, ...] = ()
     """Files and folders of the host that may be read, besides the working folder of a compose project for its own configuration."""
     volumes: tuple[str, ...] = ("*",)

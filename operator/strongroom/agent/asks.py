@@ -1,4 +1,4 @@
-"""What a work order asks of this host: stores, paths, volumes, containers, projects. Pure; nothing is looked up.
+"""What a work order asks of this host: stores, buckets, paths, volumes, containers, projects. Pure; nothing is looked up.
 
 `what` names object and field, as the refusal will say it.
 """
@@ -22,6 +22,15 @@ class StoreAsk:
 
     what: str
     path: str
+
+
+@dataclass(frozen=True)
+class BucketAsk:
+    """A bucket is written to, perhaps with the credentials of the host itself."""
+
+    what: str
+    address: str
+    own_credentials: bool
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class ContainerAsk:
         return self.use != "control" and (self.path is None or each.mount_of(self.path) is None)
 
 
-Ask = StoreAsk | PathAsk | VolumeAsk | ProjectAsk | ContainerAsk
+Ask = StoreAsk | BucketAsk | PathAsk | VolumeAsk | ProjectAsk | ContainerAsk
 
 
 def list_asks(order: WorkOrder) -> list[Ask]:
@@ -74,10 +83,11 @@ def list_asks(order: WorkOrder) -> list[Ask]:
 
 def _stores(order: WorkOrder) -> Iterator[Ask]:
     for store in order.stores:
-        if store.spec.local is not None:
-            yield StoreAsk(
-                f"BackupStore {order.namespace}/{store.name}: spec.local.path", store.spec.local.path
-            )
+        spec, what = store.spec, f"BackupStore {order.namespace}/{store.name}: spec"
+        if spec.local is not None:
+            yield StoreAsk(f"{what}.local.path", spec.local.path)
+        if spec.s3 is not None:
+            yield BucketAsk(f"{what}.s3", spec.s3.address, spec.s3.access_key_secret is None)
 
 
 def _backup(order: WorkOrder) -> Iterator[Ask]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from strongroom.agent.allowances import Allowances, matches, matches_path
-from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
+from strongroom.agent.asks import Ask, BucketAsk, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
 from strongroom.agent.hostview import HostView, resolve_allowances
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.labels import COMPOSE_FOLDER_LABEL, COMPOSE_PROJECT_LABEL, POLICY_LABEL
@@ -46,6 +46,8 @@ class Permissions:
             case StoreAsk(path=path):
                 yield from _outside(path, view, self.stores, "--allow-store")
                 yield from self._in_the_way(path, view)
+            case BucketAsk():
+                yield from self._bucket(ask)
             case PathAsk(path=path):
                 yield from _outside(path, view, self.paths, "--allow-path")
             case VolumeAsk(name=name):
@@ -60,6 +62,14 @@ class Permissions:
                     yield from self._membership(each)
                     yield from self._identity(ask, each, view)
                     yield from self._container(ask, each, view)
+
+    def _bucket(self, ask: BucketAsk) -> Iterator[tuple[str, str]]:
+        named = [pattern for pattern in self.allowed.buckets if pattern != "*"]
+        if not matches(ask.address, self.allowed.buckets):
+            yield f"bucket {ask.address}", f"--allow-bucket {ask.address}"
+        elif ask.own_credentials and not matches(ask.address, named):
+            words = f"bucket {ask.address} with this host's own credentials (accessKeySecret is not set)"
+            yield words, f"--allow-bucket {ask.address}"
 
     def _in_the_way(self, path: str, view: HostView) -> Iterator[tuple[str, str]]:
         real = view.real(path)

@@ -24,8 +24,12 @@ from strongroom.agent.working import Launch, RunningWorker
 from strongroom.engine.connecting import engine_url
 
 LAUNCH_SECONDS = 1.0
-PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""All that a worker inherits from the agent's environment."""
+_AWS = ("REGION", "DEFAULT_REGION", "PROFILE", "CONFIG_FILE", "SHARED_CREDENTIALS_FILE", "ROLE_ARN", "WEB_IDENTITY_TOKEN_FILE")  # fmt: skip
+PASSED_ON = (
+    *("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *(f"AWS_{name}" for name in _AWS),
+)
+"""All that a worker inherits from the agent's environment. Of AWS the names of files and roles, never what is secret."""
 POLL_SECONDS = 0.5
 KILLED_SECONDS = 30
 

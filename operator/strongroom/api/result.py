@@ -143,6 +143,13 @@ class RetentionOutcome(Fields):
         default_factory=list,
         description="Runs whose recovery points were deleted (with dryRun: would have been).",
     )
+    locked: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="Of those kept, recovery points that the rules no longer keep and a lock of the store does.",
+    )
+    locked_until: Time | None = Field(
+        default=None, description="When the first of those locks ends, as far as it has an end."
+    )
     dry_run: bool = Field(default=False, description="Whether nothing was really deleted.")
     blocked: Message | None = Field(
         default=None, description="Why nothing was deleted although rules are set."

@@ -57,6 +57,11 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
         help=f"Also write to local stores in this folder; may be repeated (pattern). Always allowed: {', '.join(STORE_PLACES)}.",
     ),
     click.option(
+        "--allow-bucket",
+        multiple=True,
+        help="Write to this bucket, `server:port/bucket` or `aws/bucket`; may be repeated (pattern). Default: every one. With the host's own credentials: only those named here.",
+    ),
+    click.option(
         "--allow-path",
         multiple=True,
         help="Read this file or folder of the host; may be repeated (pattern). Default: none.",
@@ -98,6 +103,7 @@ def agent_settings(options: Mapping[str, Any]) -> dict[str, Any]:
     allowed = Allowances(
         images=(options["worker_image"], *options["allow_image"]),
         stores=(*everything.stores, *options["allow_store"]),
+        buckets=tuple(options["allow_bucket"]) or everything.buckets,
         paths=tuple(options["allow_path"]),
         volumes=tuple(options["allow_volume"]) or everything.volumes,
         containers=containers or everything.containers,

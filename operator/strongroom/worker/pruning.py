@@ -14,7 +14,7 @@ from strongroom.api.manifest import MANIFEST_NAME, policy_prefix
 from strongroom.api.result import RetentionOutcome
 from strongroom.api.workorder import BackupOrder, WorkOrder
 from strongroom.domain.retention import RecoveryPoint, decide_retention
-from strongroom.stores.store import Store
+from strongroom.stores.store import KeyLockedError, Store
 from strongroom.worker.catalogue import Catalogue, read_catalogue
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class _Pass:
     points: int = 0
     foreign: int = 0
     deleted: list[str] = field(default_factory=list)
+    locks: list[KeyLockedError] = field(default_factory=list)
 
     def outcome(self, blocked: str | None) -> RetentionOutcome:
         """What is told of it."""
@@ -41,6 +42,8 @@ class _Pass:
             kept=max(0, self.points - len(self.deleted)),
             foreign=self.foreign,
             deleted_runs=self.deleted,
+            locked=len(self.locks),
+            locked_until=min((lock.until for lock in self.locks if lock.until is not None), default=None),
             dry_run=self.retention.dry_run,
             blocked=blocked,
         )
@@ -108,16 +111,28 @@ def _tellable(points: Sequence[RecoveryPoint], limit: int) -> list[RecoveryPoint
 
 
 def _delete_point(store: Store, catalogue: Catalogue, point: RecoveryPoint, done: _Pass) -> None:
-    """Manifest first: from then on the point does not exist, whatever happens to the rest."""
+    """Manifest first: from then on the point does not exist, whatever happens to the rest. A locked manifest stays with all of it."""
     if done.retention.dry_run:
         done.deleted.append(point.run)
         return
-    store.delete(f"{point.key}/{MANIFEST_NAME}")
+    try:
+        store.delete(f"{point.key}/{MANIFEST_NAME}")
+    except KeyLockedError as lock:
+        done.locks.append(lock)
+        return
     done.deleted.append(point.run)
     for key in catalogue.keys:
         if key.startswith(f"{point.key}/"):
-            store.delete(key)
+            _delete_unless_locked(store, key)
     log.info("retention deleted %s", point.key)
+
+
+def _delete_unless_locked(store: Store, key: str) -> None:
+    """What no manifest vouches for any more: a later pass sweeps it when its lock has ended."""
+    try:
+        store.delete(key)
+    except KeyLockedError as lock:
+        log.info("%s", lock.message)
 
 
 def _sweep(store: Store, order: WorkOrder, backup: BackupOrder, catalogue: Catalogue, now: datetime) -> None:
@@ -128,6 +143,6 @@ def _sweep(store: Store, order: WorkOrder, backup: BackupOrder, catalogue: Catal
     for found in catalogue.keys.values():
         is_ours = _OWN_POINT.fullmatch(found.key.removeprefix(start)) is not None
         if is_ours and found.modified < before and found.key.rpartition("/")[0] not in vouched:
-            store.delete(found.key)
+            _delete_unless_locked(store, found.key)
             log.info("swept %s, left by an attempt that was never committed", found.key)
     store.sweep(start, before)

@@ -11,7 +11,7 @@ from strongroom.api.result import StoreReport
 from strongroom.api.workorder import OrderStore
 from strongroom.stores.keys import PASSING_PREFIX
 from strongroom.stores.opening import open_store
-from strongroom.stores.store import Store
+from strongroom.stores.store import KeyLockedError, Store
 from strongroom.worker.catalogue import read_whole
 from strongroom.worker.copying import Copies, named
 from strongroom.worker.secretfiles import SecretFiles
@@ -85,5 +85,19 @@ def _exercise(store: Store, run_uid: str) -> None:
         if listed != [key] or read_whole(store, key) != content:
             raise StrongroomError(Reason.StoreFailed, "a probe was written and came back different")
     finally:
+        _clear(store, key)
+    _clear_old(store, datetime.now(UTC) - timedelta(hours=1))
+
+
+def _clear(store: Store, key: str) -> None:
+    """A bucket that locks whatever is written keeps even a probe, for a while."""
+    with suppress(KeyLockedError):
         store.delete(key)
-    store.sweep(PASSING_PREFIX, datetime.now(UTC) - timedelta(hours=1))
+
+
+def _clear_old(store: Store, before: datetime) -> None:
+    """Remove what earlier checks had to leave."""
+    for found in store.list(PASSING_PREFIX):
+        if found.modified < before:
+            _clear(store, found.key)
+    store.sweep(PASSING_PREFIX, before)
