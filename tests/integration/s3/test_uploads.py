@@ -152,7 +152,7 @@ def test_a_failure_that_stays_leaves_the_bucket_as_it_was(
     s3_server: S3Server, bucket: str, tmp_path: Path, proxy: FaultyProxy, act: str, operation: str
 ) -> None:
     proxy.fail(operation, act)  # type: ignore[arg-type]
-    with pytest.raises(StrongroomError, match="s3.endpoint") as caught:
+    with pytest.raises(StrongroomError, match=r"s3\.endpoint") as caught:
         write(open_bucket(tmp_path, s3_server, bucket, endpoint=proxy.endpoint), KEY, 33)
     assert caught.value.reason is Reason.StoreUnreachable
     assert s3_server.objects(bucket) == {}
@@ -191,7 +191,7 @@ def test_class_and_encryption_are_asked_for_at_the_beginning(
     asked = {"storageClass": "STANDARD_IA", "serverSideEncryption": "aws:kms", "kmsKeyId": "key-1"}
     store = open_bucket(tmp_path, s3_server, bucket, endpoint=proxy.endpoint, **asked)
     proxy.fail("CreateMultipartUpload", status=400, code="KMS.NotFoundException")
-    with pytest.raises(StrongroomError, match="s3.kmsKeyId") as caught:
+    with pytest.raises(StrongroomError, match=r"s3\.kmsKeyId") as caught:
         write(store, KEY, 17)
     assert caught.value.reason is Reason.InvalidSpec
     headers = {name.lower(): value for name, value in proxy.headers["CreateMultipartUpload"].items()}

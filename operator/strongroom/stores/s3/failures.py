@@ -34,7 +34,7 @@ _SKEWED = _Row(Reason.ClockSkewed, _ENDPOINT, "the server's clock and this machi
 _NO_BUCKET = _Row(Reason.StoreMissing, _BUCKET, "does not exist, and is never made")
 _ELSEWHERE = _Row(Reason.InvalidSpec, _REGION, "the bucket is in another region")
 _DENIED = _Row(Reason.StoreDenied, _BUCKET, "the credentials lack {permission}")
-_BUSY = _Row(Reason.StoreUnreachable, _ENDPOINT, "the server asks for fewer requests, or is not well")
+_BUSY = _Row(Reason.StoreUnreachable, _ENDPOINT, "asks for fewer requests, is not well, or is no S3 server")
 _FULL = _Row(Reason.StoreFull, _BUCKET, "there is no room left, or a quota is used up")
 _CLASS = _Row(
     Reason.InvalidSpec,
