@@ -100,6 +100,15 @@ class S3Store(Fields):
         """Server and bucket in one word, as an agent's allowances name it: `s3.example:9000/bucket`; AWS is `aws`."""
         return f"{urlsplit(self.endpoint).netloc if self.endpoint else 'aws'}/{self.bucket}"
 
+    def url(self, key: str) -> str:
+        """Where a key is, as clients of S3 name it."""
+        return f"s3://{self.bucket}/{self.key_prefix}{key}"
+
+    @property
+    def key_prefix(self) -> str:
+        """What stands before every key: nothing, or something with a final slash."""
+        return f"{self.prefix.rstrip('/')}/" if self.prefix else ""
+
 
 class SftpStore(Fields):
     """A folder on an SSH server, by SFTP; serves those who use scp today."""

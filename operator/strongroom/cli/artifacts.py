@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from strongroom.api.backupstore import S3Store
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupRun, parse_run, parse_store
@@ -102,12 +103,15 @@ async def _show(client: KubeClient, namespace: str, name: str) -> None:
         if store_body is None:
             click.echo("  the BackupStore no longer exists; its data is where it was")
             continue
-        local = parse_store(store_body).spec.local
-        if local is None:
+        if copy.state != "Succeeded":
+            click.echo(f"  {copy.message or copy.reason}")
             continue
-        folder = Path(local.path) / point
+        spec = parse_store(store_body).spec
         for artifact in run.status.artifacts:
-            click.echo(f"  {_opening(folder / artifact.file, artifact)}")
+            if spec.local is not None:
+                click.echo(f"  {_opening(Path(spec.local.path) / point / artifact.file, artifact)}")
+            if spec.s3 is not None:
+                click.echo(f"  {_fetching(spec.s3, f'{point}/{artifact.file}')} | {_opening(None, artifact)}")
 
 
 def find_point(run: BackupRun) -> str:
@@ -149,7 +153,15 @@ def _describe(artifact: Artifact) -> None:
     )
 
 
-def _opening(path: Path, artifact: Artifact) -> str:
-    """The shell line that reads a file with stock tools."""
-    read = f"{_OPENERS.get(path.suffix, 'cat')} {shlex.quote(str(path))}"
-    return f"{read} | {_READERS[artifact.kind]}"
+def _opening(path: Path | None, artifact: Artifact) -> str:
+    """The shell line that reads a file, or standard input, with stock tools."""
+    read = _OPENERS.get(Path(artifact.file).suffix, "cat")
+    source = "" if path is None else f" {shlex.quote(str(path))}"
+    return f"{read}{source} | {_READERS[artifact.kind]}"
+
+
+def _fetching(store: S3Store, key: str) -> str:
+    """The shell line that writes an object to standard output with the stock client of S3."""
+    options = [f"--endpoint-url {shlex.quote(store.endpoint)}"] if store.endpoint else []
+    options += [f"--region {store.region}"] if store.region else []
+    return " ".join([f"aws s3 cp {shlex.quote(store.url(key))} -", *options])

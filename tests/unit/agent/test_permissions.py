@@ -92,6 +92,27 @@ def test_what_stacks_need_is_allowed_by_default(source):
     assert refusal(order(source)) is None
 
 
+def bucket(**more):
+    keys = {name: {"name": "keys", "key": name} for name in ("accessKeySecret", "secretKeySecret")}
+    return [{"name": "vault", "spec": {"s3": {"bucket": "backups", **keys, **more}}}]
+
+
+def test_buckets_with_credentials_of_their_own_are_allowed_by_default_and_by_name():
+    assert refusal(order(stores=bucket())) is None
+    assert refusal(order(stores=bucket()), buckets=("aws/back*",)) is None
+    away = order(stores=bucket(endpoint="https://s3.example:9000"))
+    assert refusal(away, buckets=("s3.example:9000/backups",)) is None
+    assert "--allow-bucket s3.example:9000/backups" in refusal(away, buckets=("aws/*",))
+    assert "BackupStore n/vault: spec.s3" in refusal(away, buckets=("aws/*",))
+
+
+def test_the_hosts_own_credentials_are_for_buckets_that_the_host_names():
+    own = order(stores=bucket(accessKeySecret=None, secretKeySecret=None))
+    assert "own credentials" in refusal(own)
+    assert "--allow-bucket aws/backups" in refusal(own)
+    assert refusal(own, buckets=("aws/backups",)) is None
+
+
 def test_stopping_pausing_and_commands_are_allowed_by_default():
     commands = [{"container": DB, "command": ["true"]}]
     assert refusal(order(hooks={"stop": [DB], "pause": [DB], "before": commands, "after": commands})) is None

@@ -98,6 +98,8 @@ def launch(tmp_path):
 def test_a_worker_starts_with_little_of_the_agents_environment(launch, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", "canary")
     monkeypatch.setenv("KUBECONFIG", "/somewhere")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/etc/strongroom/aws")
     worker = start_worker(["sh", "-c", "env; exec sleep 0"], launch, lambda _: None)
     os.waitid(os.P_PID, worker.identity.pid, os.WEXITED | os.WNOWAIT)
     lines = launch.files.progress.read_text().splitlines()
@@ -114,7 +116,9 @@ def test_a_worker_starts_with_little_of_the_agents_environment(launch, monkeypat
         "OLDPWD",
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
+        "AWS_SHARED_CREDENTIALS_FILE",
     }
+    assert "AWS_SHARED_CREDENTIALS_FILE=/etc/strongroom/aws" in lines
     assert f"HOME={launch.folder.scratch}" in lines
 
 

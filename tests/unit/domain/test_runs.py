@@ -15,6 +15,7 @@ from strongroom.domain.runs import Finish, Follow, Rest, RunFacts, Start, Wait, 
 from strongroom.domain.runstatus import build_status
 
 SECOND = timedelta(seconds=1)
+KEYS = {"name": "keys", "key": "key"}
 SOON = CREATED + SECOND
 
 
@@ -234,8 +235,18 @@ def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name(
         problem = find_blocker(policy(**{field: value}), around)
         assert problem.reason is Reason.Unsupported
         assert f"spec.{field}" in problem.message
-    remote = Surroundings(stores={"vault": store(s3={"bucket": "abc"})}, host=host())
-    assert "spec.s3" in find_blocker(policy(), remote).message
+    far = {"host": "h", "user": "u", "path": "/backups", "hostKey": "ssh-ed25519 A", "privateKeySecret": KEYS}
+    bucket = {"bucket": "backups", "accessKeySecret": KEYS, "secretKeySecret": KEYS}
+    lock = {"mode": "Governance", "duration": "30d"}
+    for spec, field in (
+        ({"rsync": far}, "spec.rsync"),
+        ({"sftp": far}, "spec.sftp"),
+        ({"local": {"path": "/backups"}, "objectLock": lock}, "spec.objectLock"),
+    ):
+        problem = find_blocker(policy(), Surroundings(stores={"vault": store(**spec)}, host=host()))
+        assert field in problem.message
+    locking = Surroundings(stores={"vault": store(s3=bucket, objectLock=lock)}, host=host())
+    assert find_blocker(policy(), locking) is None
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from strongroom.api.result import Artifact, ArtifactVerification, RetentionOutco
 from strongroom.api.workorder import BackupOrder, WorkOrder
 from strongroom.pipeline.digests import Digest
 from strongroom.stores.memory import MemoryStore
+from strongroom.stores.store import KeyLockedError
 from strongroom.worker.pruning import prune_store
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -139,3 +140,29 @@ def test_a_partial_backup_that_lacks_a_file_is_left_alone() -> None:
     fill(store, 3)
     assert prune(store, 3).deleted_runs == ["day-0", "day-1"]
     assert "early" in runs(store)
+
+
+class _Locked(MemoryStore):
+    """A store whose keys of some runs are locked."""
+
+    until = FIRST + timedelta(days=1000)
+    runs: tuple[str, ...] = ()
+
+    def delete(self, key: str) -> None:
+        if any(f"-{run}/" in key for run in self.runs):
+            raise KeyLockedError(key, self.until)
+        super().delete(key)
+
+
+def test_a_locked_point_stays_whole_is_told_and_hinders_no_other() -> None:
+    store = _Locked()
+    store.runs = ("day-0",)
+    for day in range(3):
+        commit_point(store, f"day-{day}", FIRST + timedelta(days=day))
+    outcome = prune(store, 3)
+    assert (outcome.kept, outcome.locked, outcome.locked_until) == (2, 1, _Locked.until)
+    assert outcome.deleted_runs == ["day-1"]
+    assert outcome.blocked is None
+    assert len([found for found in store.list() if "-day-0/" in found.key]) == 2
+    store.runs = ()
+    assert (prune(store, 3).deleted_runs, prune(store, 3).locked) == (["day-0"], 0)

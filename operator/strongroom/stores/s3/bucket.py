@@ -41,10 +41,10 @@ class Bucket:
         """The bucket's name."""
         return self.spec.bucket
 
-    @cached_property
+    @property
     def prefix(self) -> str:
-        """What stands before every key: nothing, or something with a final slash."""
-        return f"{self.spec.prefix.rstrip('/')}/" if self.spec.prefix else ""
+        """What stands before every key."""
+        return self.spec.key_prefix
 
     def full(self, key: str) -> str:
         """The object's name."""
