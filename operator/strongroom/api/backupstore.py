@@ -16,6 +16,7 @@ from strongroom.api.fields import (
     Port,
     SecretKeyReference,
     Time,
+    parse_duration,
 )
 from strongroom.api.rules import rule, with_rules
 
@@ -62,7 +63,7 @@ class S3Store(Fields):
     )
     path_style: bool | None = Field(
         default=None,
-        description="Whether the bucket's name stands in the path instead of the host name. Default: true with an endpoint, else false.",
+        description="Whether the bucket's name stands in the path instead of the host name. Default: true with an endpoint, else only where a certificate could not cover the name.",
     )
     ca_secret: SecretKeyReference | None = Field(
         default=None,
@@ -140,12 +141,20 @@ class RsyncStore(Fields):
 class ObjectLock(Fields):
     """Write-once protection of each file, by the server, from the moment that it is written."""
 
+    model_config = with_rules(rule("self.duration.matches('[1-9]')", "duration must be longer than nothing"))
+
     mode: Literal["Governance", "Compliance"] = Field(
         description="Governance: those with a special permission may lift the lock early. Compliance: nobody may."
     )
     duration: Duration = Field(
         description="How long each file is locked. Retention deletes a recovery point when its locks have ended, never earlier."
     )
+
+    @model_validator(mode="after")
+    def _lasts(self) -> "ObjectLock":
+        if not parse_duration(self.duration):
+            raise ValueError("duration must be longer than nothing")
+        return self
 
 
 class BackupStoreSpec(Fields):

@@ -1,7 +1,7 @@
 """The client of one bucket: credentials, certificates, addresses, and how patient it is."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import boto3
 from botocore.config import Config
@@ -32,12 +32,11 @@ def connect(spec: S3Store, secrets: Secrets, patience: Patience) -> "S3Client":
     Throttling (429, SlowDown), 5xx and broken connections are retried with growing pauses of up to 20 seconds.
     Checksums beyond what S3 has always had are left out: compatible servers refuse them.
     """
-    path_style = spec.endpoint is not None if spec.path_style is None else spec.path_style
     config = Config(
         connect_timeout=patience.connect_seconds,
         read_timeout=patience.read_seconds,
         retries={"mode": "standard", "total_max_attempts": patience.attempts},
-        s3={"addressing_style": "path" if path_style else "virtual"},
+        s3={"addressing_style": _style(spec)},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         ignore_configured_endpoint_urls=True,  # type: ignore[call-arg]  # the stubs lag behind
@@ -52,6 +51,13 @@ def connect(spec: S3Store, secrets: Secrets, patience: Patience) -> "S3Client":
         return session.client(
             "s3", endpoint_url=spec.endpoint, verify=_authorities(spec, secrets), config=config
         )
+
+
+def _style(spec: S3Store) -> Literal["path", "virtual", "auto"]:
+    """On AWS in the host name, but for names with dots, which no certificate covers; elsewhere in the path."""
+    if spec.path_style is None:
+        return "path" if spec.endpoint else "auto"
+    return "path" if spec.path_style else "virtual"
 
 
 def _word(reference: SecretKeyReference | None, field: str, secrets: Secrets) -> str | None:
