@@ -12,6 +12,7 @@ from tests.images.build import BASE, POSTGRES
 from tests.integration.agent.hosts import work_order
 from tests.integration.embedded import until
 from tests.integration.postgres import running_server
+from tests.s3.stores import bucket_spec
 
 from strongroom.agent.allowances import OWN_IMAGE, Allowances
 from strongroom.kube.kinds import HOSTS, JOBS
@@ -116,6 +117,21 @@ async def test_a_database_is_backed_up_by_a_container_with_the_least_it_needs(
         assert server.password not in text
     await box.cleared(job)
     assert workers(isolating) == []
+
+
+async def test_a_bucket_is_written_to_from_a_container(box, isolating, s3_server, tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "one").write_text("content")
+    bucket, secret = s3_server.make_bucket(), s3_server.secret_key()
+    await box.add_secret("vault-keys", access="admin", secret=secret)
+    order = json.loads(source_order(box, tmp_path, {"files": {"path": str(tmp_path / "files")}}))
+    order["stores"] = [{"name": "vault", "spec": bucket_spec(s3_server.endpoint, bucket)}]
+    job = await box.send("shop", order=json.dumps(order))
+    condition, _, result, found = await box.finished(job, seconds=90)
+    assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
+    assert any(name.endswith("manifest.json") for name in s3_server.objects(bucket))
+    for text in (json.dumps(found), box.log.read_text()):
+        assert secret not in text
 
 
 async def test_no_secret_is_in_the_engines_events(box, isolating, server, tmp_path):

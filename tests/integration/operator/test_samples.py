@@ -19,6 +19,7 @@ COMPOSE_STACK = ROOT / "manifests/samples/compose-stack/policies.yaml"
 GUIDE = ROOT / "docs/from-scripts.md"
 SAMPLES = {
     "quickstart": (ROOT / "manifests/samples/quickstart.yaml").read_text(),
+    "s3-store": (ROOT / "manifests/samples/s3-store.yaml").read_text(),
     "compose-stack": COMPOSE_STACK.read_text(),
     "from-scripts": "---\n".join(re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)),
 }
@@ -49,7 +50,7 @@ def test_kubectl_applies_it_with_every_field_known(api, name):
 def test_every_policy_of_it_can_be_carried_out(name):
     found = policies(SAMPLES[name])
     assert found
-    around = Surroundings(stores={"disk": objects.store("disk")}, host=WORKING)
+    around = Surroundings(stores={name: objects.store(name) for name in ("disk", "vault")}, host=WORKING)
     assert [problem for policy in found for problem in find_problems(policy, around)] == []
 
 
