@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-Act = Literal["answer", "reset", "stall", "lose", "cut"]
+Act = Literal["answer", "reset", "stall", "lose", "cut", "hang"]
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Fault:
 
     answer: with that status and code, and the server hears nothing. reset: the connection, before anything is read.
     stall: silence. lose: the server does it, and the connection is reset in place of the answer. cut: the answer breaks
-    off after that many bytes of its body.
+    off after that many bytes of its body. hang: nothing more comes after them.
     """
 
     operation: str
@@ -143,6 +143,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
             return
         self.wfile.write(content[: fault.after_bytes])
+        self.wfile.flush()
+        if fault.act == "hang":
+            self.proxy.released.wait(60)
         self._reset()
 
     def _answer(self, status: int, code: str) -> None:

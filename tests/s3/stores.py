@@ -10,7 +10,9 @@ from strongroom.stores.s3.connecting import Patience, connect
 from strongroom.stores.s3.store import BucketStore
 from strongroom.worker.secretfiles import SecretFiles
 
-QUICK = Patience(connect_seconds=2, read_seconds=2, attempts=3)
+QUICK = Patience(connect_seconds=2, read_seconds=20, attempts=2)
+IMPATIENT = Patience(connect_seconds=2, read_seconds=1, attempts=2)
+"""For silence."""
 
 
 def write_keys(folder: Path, server: S3Server, user: str = "admin") -> SecretFiles:
@@ -33,10 +35,17 @@ def bucket_spec(endpoint: str, bucket: str, **more: Any) -> dict[str, Any]:
 
 
 def open_bucket(
-    folder: Path, server: S3Server, bucket: str, *, user: str = "admin", endpoint: str = "", **more: Any
+    folder: Path,
+    server: S3Server,
+    bucket: str,
+    *,
+    user: str = "admin",
+    endpoint: str = "",
+    patience: Patience = QUICK,
+    **more: Any,
 ) -> BucketStore:
     """The store, with the server's own endpoint or another."""
     spec = BackupStoreSpec.model_validate(bucket_spec(endpoint or server.endpoint, bucket, **more))
     assert spec.s3 is not None
     s3, secrets = spec.s3, write_keys(folder, server, user)
-    return BucketStore(s3, spec.object_lock, lambda: connect(s3, secrets, QUICK))
+    return BucketStore(s3, spec.object_lock, lambda: connect(s3, secrets, patience))

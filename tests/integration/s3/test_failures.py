@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.s3.faults import FaultyProxy, faulty_proxy
 from tests.s3.server import S3Server
-from tests.s3.stores import QUICK, bucket_spec, open_bucket, write_keys
+from tests.s3.stores import IMPATIENT, QUICK, bucket_spec, open_bucket, write_keys
 
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import Reason, StrongroomError
@@ -115,6 +115,8 @@ def test_a_server_that_is_away_is_told(s3_server: S3Server, tmp_path: Path) -> N
         ("PutObject", 403, "AccessDenied", Reason.StoreDenied, "s3.bucket"),
         ("PutObject", 507, "InsufficientStorage", Reason.StoreFull, "s3.bucket"),
         ("PutObject", 403, "QuotaExceeded", Reason.StoreFull, "s3.bucket"),
+        ("PutObject", 409, "ConditionalRequestConflict", Reason.StoreFailed, "s3.bucket"),
+        ("PutObject", 404, "NoSuchBucket", Reason.StoreMissing, "s3.bucket"),
         ("DeleteObject", 403, "AccessDenied", Reason.StoreDenied, "s3.bucket"),
         ("HeadObject", 403, "", Reason.StoreDenied, "s3.bucket"),
         ("HeadObject", 503, "", Reason.StoreUnreachable, "s3.endpoint"),
@@ -140,7 +142,7 @@ def test_silence_and_broken_connections_end(
     s3_server: S3Server, s3_bucket: str, tmp_path: Path, proxy: FaultyProxy, act: str
 ) -> None:
     proxy.fail("ListObjectsV2", act)  # type: ignore[arg-type]
-    store = open_bucket(tmp_path, s3_server, s3_bucket, endpoint=proxy.endpoint)
+    store = open_bucket(tmp_path, s3_server, s3_bucket, endpoint=proxy.endpoint, patience=IMPATIENT)
     assert told(store) == (Reason.StoreUnreachable, "s3.endpoint")
 
 

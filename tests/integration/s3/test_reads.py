@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.s3.faults import FaultyProxy, faulty_proxy
 from tests.s3.server import S3Server
-from tests.s3.stores import open_bucket
+from tests.s3.stores import IMPATIENT, open_bucket
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.stores.s3.store import BucketStore
@@ -53,9 +53,16 @@ def test_a_read_goes_on_where_the_connection_broke(
     assert proxy.asked.count("GetObject") == times + 1
 
 
-def test_a_read_that_stalls_goes_on_in_another_connection(store: BucketStore, proxy: FaultyProxy) -> None:
-    proxy.fail("GetObject", "stall", nth=1, times=1)
-    assert read(store) == CONTENT
+def test_a_read_that_stalls_goes_on_in_another_connection(
+    store: BucketStore, s3_server: S3Server, s3_bucket: str, tmp_path: Path, proxy: FaultyProxy, prefix: str
+) -> None:
+    proxy.fail("GetObject", "stall", times=1)
+    proxy.fail("GetObject", "hang", after_bytes=700_000, times=1)
+    impatient = open_bucket(
+        tmp_path, s3_server, s3_bucket, endpoint=proxy.endpoint, prefix=prefix, patience=IMPATIENT
+    )
+    assert read(impatient) == CONTENT
+    assert proxy.asked.count("GetObject") == 3
 
 
 def test_a_read_that_never_comes_further_fails_and_names_the_endpoint(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -33,14 +34,24 @@ class _Version:
 def delete_key(bucket: Bucket, key: str) -> None:
     """See Store. Where the credentials may not list versions, versioned buckets keep the old ones behind a marker."""
     with bucket.failures():
-        try:
-            versions = sorted(_versions(bucket, key), key=lambda version: version.turn)
-        except ClientError as error:
-            if status_of(error) not in _NO_VERSIONS:
-                raise
-            versions = [_Version(_ONLY, is_latest=True, is_marker=False)]
-        for version in versions:
-            _delete(bucket, key, version)
+        versions = _list_versions(bucket, key)
+        if not versions and bucket.head(key) is None:
+            return
+        if [version.id for version in versions] in ([], [_ONLY]):
+            _delete(bucket, key, {})
+        else:
+            for version in sorted(versions, key=lambda version: version.turn):
+                _delete(bucket, key, {"VersionId": version.id})
+
+
+def _list_versions(bucket: Bucket, key: str) -> list[_Version]:
+    """None where the server does not tell."""
+    try:
+        return list(_versions(bucket, key))
+    except ClientError as error:
+        if status_of(error) not in _NO_VERSIONS:
+            raise
+        return []
 
 
 def _versions(bucket: Bucket, key: str) -> Iterator[_Version]:
@@ -54,13 +65,9 @@ def _versions(bucket: Bucket, key: str) -> Iterator[_Version]:
                 yield _Version(entry.get("VersionId", _ONLY), bool(entry.get("IsLatest")), is_marker)
 
 
-def _delete(bucket: Bucket, key: str, version: _Version) -> None:
-    name = bucket.full(key)
+def _delete(bucket: Bucket, key: str, version: dict[str, Any]) -> None:
     try:
-        if version.id == _ONLY:
-            bucket.client.delete_object(Bucket=bucket.name, Key=name)
-        else:
-            bucket.client.delete_object(Bucket=bucket.name, Key=name, VersionId=version.id)
+        bucket.client.delete_object(Bucket=bucket.name, Key=bucket.full(key), **version)
     except ClientError as error:
         if code_of(error) in ABSENT:
             return
@@ -69,14 +76,10 @@ def _delete(bucket: Bucket, key: str, version: _Version) -> None:
         raise
 
 
-def _tell_lock(bucket: Bucket, key: str, version: _Version) -> None:
+def _tell_lock(bucket: Bucket, key: str, version: dict[str, Any]) -> None:
     """KeyLockedError if a lock is why that version could not be deleted."""
-    name = bucket.full(key)
     try:
-        if version.id == _ONLY:
-            head = bucket.client.head_object(Bucket=bucket.name, Key=name)
-        else:
-            head = bucket.client.head_object(Bucket=bucket.name, Key=name, VersionId=version.id)
+        head = bucket.client.head_object(Bucket=bucket.name, Key=bucket.full(key), **version)
     except ClientError:
         return
     until = head.get("ObjectLockRetainUntilDate")

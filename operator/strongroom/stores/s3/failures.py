@@ -117,7 +117,7 @@ _EXCEPTIONS: tuple[tuple[tuple[type[Exception], ...], _Row], ...] = (
     ),
     ((ResponseParserError, botocore_errors.PaginationError), _STRANGE),
     ((BotoCoreError, ValueError), _Row(Reason.StoreFailed, _BUCKET, "the request could not be made")),
-    ((OSError,), _Row(Reason.TlsFailed, "s3.caSecret", "holds no certificates")),
+    ((OSError,), _CUT),
 )
 """By the client's own exceptions; the first row that fits."""
 BROKEN = (botocore_errors.HTTPClientError, botocore_errors.ResponseStreamingError, botocore_errors.IncompleteReadError, HTTPError, ConnectionError, TimeoutError)  # fmt: skip

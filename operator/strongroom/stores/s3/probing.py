@@ -2,7 +2,6 @@
 
 import secrets
 from contextlib import suppress
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -23,18 +22,17 @@ def refuses_replacing(bucket: Bucket) -> bool:
     So it is also found out whether the credentials may write and delete.
     """
     key = f"{PASSING_PREFIX}{secrets.token_hex(12)}"
-    wanted: Any = {"Bucket": bucket.name, "Key": bucket.full(key), "Body": b"probe", "IfNoneMatch": "*"}
     try:
-        return _is_refused(bucket, wanted) or _is_refused(bucket, wanted)
+        return _is_refused(bucket, key) or _is_refused(bucket, key)
     finally:
         with suppress(KeyLockedError):  # by the bucket's own default
             delete_key(bucket, key)
 
 
-def _is_refused(bucket: Bucket, wanted: Any) -> bool:
+def _is_refused(bucket: Bucket, key: str) -> bool:
     with bucket.failures():
         try:
-            bucket.client.put_object(**wanted)
+            bucket.put(key, b"probe", IfNoneMatch="*")
         except ClientError as error:
             if status_of(error) not in _REFUSED | _NOT_KNOWN:
                 raise

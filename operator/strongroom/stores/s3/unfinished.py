@@ -28,9 +28,7 @@ def mark(bucket: Bucket, key: str, upload: str, writer: str) -> str:
     name = f"{folder}{slash}{UNFINISHED_PREFIX}{writer}"
     body = json.dumps({"key": key, "uploadId": upload}).encode()
     with bucket.failures():
-        bucket.client.put_object(
-            Bucket=bucket.name, Key=bucket.full(name), Body=body, Metadata={WRITER: writer}
-        )
+        bucket.put(name, body, Metadata={WRITER: writer})
     return name
 
 
