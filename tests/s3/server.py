@@ -1,6 +1,7 @@
 """A private SeaweedFS on loopback, and what tests ask of it beside the store."""
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -46,6 +47,7 @@ class S3Server:
     def secret_key(self, user: str = "admin") -> str:
         return f"secret-{user}-{self.word}"
 
+    @functools.lru_cache  # noqa: B019  one server for each process of tests
     def client(self, user: str = "admin") -> Any:
         """Another client than the store's: a test's own eyes."""
         return boto3.session.Session(user, self.secret_key(user), region_name="us-east-1").client(
