@@ -145,6 +145,16 @@ def test_a_failure_that_passes_is_not_noticed(
     assert hashlib.sha256(s3_server.content(bucket, KEY)).hexdigest() == sha256
 
 
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_server_that_asks_for_patience_gets_it(
+    s3_server: S3Server, s3_bucket: str, tmp_path: Path, proxy: FaultyProxy, status: int
+) -> None:
+    proxy.fail("PutObject", status=status, code="TooManyRequests" if status == 429 else "", nth=3, times=1)
+    store = open_bucket(tmp_path, s3_server, s3_bucket, endpoint=proxy.endpoint, prefix=tmp_path.name)
+    write(store, KEY, 1)
+    assert [found.key for found in store.list()] == [KEY]
+
+
 @pytest.mark.parametrize(
     ("act", "operation"), [("reset", "UploadPart"), ("answer", "CompleteMultipartUpload")]
 )
