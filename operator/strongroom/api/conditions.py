@@ -17,6 +17,7 @@ COPIES_SATISFIED = "CopiesSatisfied"
 SUCCEEDED = "Succeeded"
 RETENTION_BLOCKED = "RetentionBlocked"
 TARGET_SHARED = "TargetShared"
+ENCRYPTION_UNAUTHENTICATED = "EncryptionUnauthenticated"
 ENGINE_READY = "EngineReady"
 DATABASES_COVERED = "DatabasesCovered"
 

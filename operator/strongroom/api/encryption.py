@@ -1,11 +1,13 @@
 """How artifacts are made unreadable to all but the holders of a private key."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from strongroom.api.fields import Fields, SecretKeyReference
+from strongroom.api.fields import Fields, SecretKeyReference, StrictFields
 from strongroom.api.rules import rule, with_rules
+
+EncryptionKind = Literal["age", "gpg", "openssl"]
 
 
 class AgeEncryption(Fields):
@@ -13,7 +15,9 @@ class AgeEncryption(Fields):
 
     recipients: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=4096)]], Field(min_length=1, max_length=16)
-    ] = Field(description="Public keys: age1… or an SSH public key. Any one of their private keys decrypts.")
+    ] = Field(
+        description="Public keys: age1… (X25519) or an SSH public key (ssh-ed25519, ssh-rsa). Any one of their private keys decrypts."
+    )
 
 
 class GpgEncryption(Fields):
@@ -41,6 +45,10 @@ class Encryption(Fields):
             "[has(self.age), has(self.gpg), has(self.openssl)].filter(x, x).size() == 1",
             "needs exactly one of age, gpg and openssl",
         ),
+        rule(
+            "!has(self.verificationKeySecret) || !has(self.openssl)",
+            "verificationKeySecret has no meaning with openssl: its passphrase decrypts, too",
+        ),
     )
 
     age: AgeEncryption | None = Field(default=None, description="Encrypt with age.")
@@ -48,9 +56,34 @@ class Encryption(Fields):
     openssl: OpensslEncryption | None = Field(
         default=None, description="Encrypt with OpenSSL and a passphrase."
     )
+    verification_key_secret: SecretKeyReference | None = Field(
+        default=None,
+        description="Secret key holding a private key (an age or SSH identity, an OpenPGP private key) without a passphrase. With it each copy is decrypted and its plain bytes are compared; without it the stored bytes are. Whoever has this Secret can read the backups.",
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Encryption":
         if sum(kind is not None for kind in (self.age, self.gpg, self.openssl)) != 1:
             raise ValueError("needs exactly one of age, gpg and openssl")
+        if self.verification_key_secret is not None and self.openssl is not None:
+            raise ValueError(
+                "verificationKeySecret has no meaning with openssl: its passphrase decrypts, too"
+            )
         return self
+
+
+class AppliedEncryption(StrictFields):
+    """How the files of a recovery point were encrypted: what is needed to choose a key, and no secret."""
+
+    kind: EncryptionKind = Field(description="age, gpg or openssl: the stock tool that decrypts.")
+    key_ids: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=256)] = Field(
+        default_factory=list,
+        description="Any one of these keys decrypts: age recipients, fingerprints of SSH keys (SHA256:…) or of OpenPGP keys.",
+    )
+    iterations: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="PBKDF2 iterations (openssl)."
+    )
+    authentication_salt: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")] | None = Field(
+        default=None,
+        description="Salt of the key of the files' HMAC-SHA256 (openssl): 32 bytes of PBKDF2-HMAC-SHA256 of the passphrase, with the same iterations.",
+    )

@@ -81,7 +81,7 @@ class Reason(Enum):
     ClientMissing = ErrorKind(
         84,
         False,
-        "Install what the message names on the host: the PostgreSQL client of the server's major version, or GNU tar.",
+        "Install what the message names on the host: the PostgreSQL client of the server's major version, GNU tar, gpg or openssl.",
     )
     ClientTooOld = ErrorKind(
         85, False, "Install the PostgreSQL client of the server's major version on the host."
@@ -155,6 +155,12 @@ class Reason(Enum):
         True,
         "Build the worker's image on the host (make image) or load it, or start its agent with --isolation process.",
     )
+    KeyUnusable = ErrorKind(
+        117,
+        False,
+        "Correct the key that the message names: a public key that is valid now, and for verificationKeySecret a private key of one of the recipients, without a passphrase.",
+    )
+    EncryptionFailed = ErrorKind(118, True, "Read the message: it is the encrypting program's own.")
     InternalError = ErrorKind(
         120, True, "This is a fault of Strongroom: please report it with the worker's log."
     )

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from strongroom.api.backuppolicy import Compression
-from strongroom.api.fields import Message, Name, ResourceName, StrictFields, Time
+from strongroom.api.encryption import AppliedEncryption
+from strongroom.api.fields import Message, Name, ResourceName, Sha256, StrictFields, Time
 from strongroom.api.result import MOST_ARTIFACTS, Artifact, TableRows
 
 MANIFEST_NAME = "manifest.json"
@@ -21,6 +22,10 @@ class ManifestFile(StrictFields):
     """One file of the recovery point, with every table."""
 
     artifact: Artifact = Field(description="The file, its digests and its proof.")
+    hmac_sha256: Sha256 | None = Field(
+        default=None,
+        description="HMAC-SHA256 of the file as stored, where its encryption does not authenticate.",
+    )
     tables: Annotated[list[TableRows], Field(max_length=100_000)] = Field(
         default_factory=list,
         description="Every table with data in the archive and its exact rows (verification Full).",
@@ -70,6 +75,9 @@ class Manifest(StrictFields):
         description="Partial: files changed while they were read, and the policy does not accept that.",
     )
     compression: Compression = Field(description="Codec of every artifact.")
+    encryption: AppliedEncryption | None = Field(
+        default=None, description="Encryption of every artifact; without it they are in the clear."
+    )
     files: Annotated[list[ManifestFile], Field(min_length=1, max_length=MOST_ARTIFACTS)] = Field(
         description="The artifacts."
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from strongroom.api.encryption import EncryptionKind
 from strongroom.api.fields import Bytes, Fields, Message, Name, Sha256, StrictFields, Time
 
 ArtifactKind = Literal["database", "globals", "files", "config"]
@@ -60,6 +61,10 @@ class ArtifactVerification(Fields):
     read_back: bool = Field(
         description="Whether the bytes of every good copy were read back and matched the digest."
     )
+    read_back_to: Literal["Plain", "Stored"] = Field(
+        default="Plain",
+        description="Plain: the bytes read back were decrypted and decompressed, and the plain bytes matched, too. Stored: they are encrypted, and no private key was at hand.",
+    )
     time: Time = Field(description="When the proof was complete.")
 
 
@@ -83,6 +88,13 @@ class Artifact(Fields):
     plain_sha256: Sha256 = Field(description="SHA-256 of the dump itself.")
     stored_bytes: Bytes = Field(description="Length of the file as stored.")
     stored_sha256: Sha256 = Field(description="SHA-256 of the file as stored.")
+    encryption: EncryptionKind | None = Field(
+        default=None,
+        description="The stock tool that decrypts the file; without it the file is in the clear.",
+    )
+    iterations: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="PBKDF2 iterations (openssl)."
+    )
     server_version: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Version of the PostgreSQL server."
     )

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from strongroom.api.backuppolicy import Compression, Retention, Verification
 from strongroom.api.backupstore import BackupStoreSpec
+from strongroom.api.encryption import Encryption
 from strongroom.api.fields import Name, ResourceName, SecretKeyReference, StrictFields, Time
 from strongroom.api.hooks import Hooks
 from strongroom.api.sources import Source
@@ -35,6 +36,9 @@ class BackupOrder(StrictFields):
         default=None, description="What is done to services around all of the reading."
     )
     compression: Compression = Field(description="Compression of the artifacts.")
+    encryption: Encryption | None = Field(
+        default=None, description="Encryption of the artifacts; without it they are stored in the clear."
+    )
     verification: Verification = Field(description="How much is proved of each artifact.")
     min_size_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         description="Share of earlier dumps' median below which a dump fails."

@@ -107,6 +107,7 @@ def _backup_order(
         sources=spec.sources,
         hooks=spec.hooks,
         compression=spec.compression,
+        encryption=spec.encryption,
         verification=spec.verification,
         min_size_percent=spec.min_size_percent,
         retention=spec.retention,

@@ -16,6 +16,8 @@ from strongroom.api.manifest import (
 )
 from strongroom.api.result import LISTED_TABLES, RetentionOutcome, StoreReport
 from strongroom.api.workorder import BackupOrder
+from strongroom.pipeline.encryption.building import build_cipher
+from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.sources.reading import Reading
 from strongroom.stores.store import Store
 from strongroom.worker.adopting import adopt_point
@@ -61,13 +63,14 @@ def _claim(claims: ExitStack, copies: Copies, prefix: str) -> None:
 
 
 def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, StrongroomError | None]:
+    cipher = _build_cipher(task, backup)
     catalogues = copies.each(lambda _, store: read_catalogue(store, task.order.namespace, backup.policy))
-    adopted = adopt_point(copies, catalogues, task.order.run_uid)
+    adopted = adopt_point(copies, catalogues, task.order.run_uid, cipher)
     if adopted is not None:
         prefix, manifest = adopted.prefix, adopted.manifest
         task.ending.put_off()
     else:
-        prefix, manifest = _make_point(task, backup, copies, catalogues)
+        prefix, manifest = _make_point(task, backup, copies, catalogues, cipher)
     partial = partial_failure(manifest)
     failure = next(iter(copies.failures.values()), partial)
     retention = _prune(task, backup, copies, is_partial=partial is not None)
@@ -81,8 +84,19 @@ def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, Str
     return done, failure
 
 
+def _build_cipher(task: Task, backup: BackupOrder) -> Cipher | None:
+    """Before anything is read: keys that do not fit are found at once."""
+    if backup.encryption is None:
+        return None
+    return build_cipher(backup.encryption, task.secrets.read, task.scratch)
+
+
 def _make_point(
-    task: Task, backup: BackupOrder, copies: Copies, catalogues: Mapping[str, Catalogue]
+    task: Task,
+    backup: BackupOrder,
+    copies: Copies,
+    catalogues: Mapping[str, Catalogue],
+    cipher: Cipher | None,
 ) -> tuple[str, Manifest]:
     readings = plan_sources(task, backup)
     recipe = Recipe(
@@ -91,6 +105,7 @@ def _make_point(
         level=backup.verification,
         listed_tables=max(1, LISTED_TABLES // len(readings)),
         refuse=functools.partial(refuse_implausible, backup, catalogues),
+        cipher=cipher,
     )
     task.progress.expected_bytes = expected_bytes(readings, catalogues)
     attempt = Attempt(recipe.prefix, copies)
@@ -99,7 +114,7 @@ def _make_point(
         files = [_prove(task, each, recipe, attempt) for each in made]
         task.ending.put_off()  # whatever is asked from here on, a run that is committed has succeeded
         task.progress.enter("Commit")
-        manifest = _manifest(task, backup, files)
+        manifest = _manifest(task, backup, files, cipher)
         attempt.commit(manifest.model_dump_json(by_alias=True, indent=1).encode())
     finally:
         attempt.undo()
@@ -140,7 +155,7 @@ def _free_prefix(task: Task, backup: BackupOrder, catalogues: Mapping[str, Catal
         attempt += 1
 
 
-def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile]) -> Manifest:
+def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile], cipher: Cipher | None) -> Manifest:
     return Manifest(
         strongroom_version=__version__,
         namespace=task.order.namespace,
@@ -154,6 +169,7 @@ def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile]) -> Man
         finished_at=datetime.now(UTC),
         outcome=decide_outcome(backup.sources, files),
         compression=backup.compression,
+        encryption=None if cipher is None else cipher.describe(),
         files=files,
     )
 

@@ -1,4 +1,4 @@
-"""One artifact: read once; digested, checked, compressed and written to every store in that one pass; read back."""
+"""One artifact: read once; digested, checked, compressed, encrypted and written to every store in that one pass; read back."""
 
 import os
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from strongroom.api.result import LISTED_TABLES, Artifact, ArtifactVerification,
 from strongroom.pipeline.codecs import SUFFIXES, build_compressor
 from strongroom.pipeline.compressing import CompressingSink
 from strongroom.pipeline.digests import Digest, Fingerprint
+from strongroom.pipeline.encryption.ciphers import SUFFIXES as ENCRYPTION_SUFFIXES
+from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.lanes import Lane
 from strongroom.pipeline.reading import pump
 from strongroom.pipeline.sinks import Chunk
@@ -20,7 +22,8 @@ from strongroom.sources.reading import Contents, Origin, Reading
 from strongroom.stores.store import Store, StoreWriter
 from strongroom.worker.copying import Copies, NamedWriter
 from strongroom.worker.progress import ProgressLines
-from strongroom.worker.readback import read_back
+from strongroom.worker.readback import Written, read_back
+from strongroom.worker.sealing import Sealing
 
 _NOTES = 512
 _MOST_THREADS = 4
@@ -35,6 +38,13 @@ class Recipe:
     level: VerificationLevel
     listed_tables: int
     refuse: Callable[[Origin, Fingerprint, Contents], None]
+    cipher: Cipher | None = None
+    """Without one the artifacts are in the clear."""
+
+    def key(self, reading: Reading) -> str:
+        """Where the reading's artifact goes; each suffix names the stock tool that takes it off."""
+        sealed = "" if self.cipher is None else ENCRYPTION_SUFFIXES[self.cipher.kind]
+        return f"{self.prefix}/{reading.file_name}{SUFFIXES[self.compression.codec]}{sealed}"
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,7 @@ class Made:
     key: str
     plain: Fingerprint
     stored: Fingerprint
+    tag: str | None
     contents: Contents
 
 
@@ -60,25 +71,28 @@ def make_artifact(
     `committed` is told each store and key that has become visible. A store that fails is given up in `copies`; everything
     else raises.
     """
-    key = f"{recipe.prefix}/{reading.file_name}{SUFFIXES[recipe.compression.codec]}"
+    key = recipe.key(reading)
     plain, stored = Digest(), Digest()
     with ExitStack() as opened:
         writers = copies.each(lambda _, store: opened.enter_context(store.create(key)))
         fan = FanOut({name: NamedWriter(name, writer) for name, writer in writers.items()})
         compressor = build_compressor(recipe.compression, _compression_threads(reading.origin))
-        compressing = CompressingSink(compressor, stored, fan)
+        sealing = opened.enter_context(Sealing(recipe.cipher, stored, fan))
+        compressing = CompressingSink(compressor, sealing)
         lane = opened.enter_context(Lane(compressing))
+        opened.callback(sealing.abandon)  # before the lane is left: its thread may wait for the cipher
         check = opened.enter_context(reading.start_check(recipe.level))
         stream = opened.enter_context(reading.start())
         pump(stream, lane, check, plain, _Counter(progress, stored))
         stream.finish()
         lane.finish()
         compressing.close()
+        sealing.finish()
         contents = check.finish()
         recipe.refuse(reading.origin, plain.fingerprint(), contents)
         copies.failures.update(fan.failures)
         copies.each(lambda name, _: _commit(writers[name], name, key, committed))
-    return Made(reading, key, plain.fingerprint(), stored.fingerprint(), contents)
+    return Made(reading, key, plain.fingerprint(), stored.fingerprint(), sealing.tag(), contents)
 
 
 def _compression_threads(origin: Origin) -> int:
@@ -93,19 +107,24 @@ def _commit(writer: StoreWriter, store: str, key: str, committed: Callable[[str,
 
 def prove_artifact(made: Made, recipe: Recipe, copies: Copies) -> ManifestFile:
     """Read it back from every good store, and describe what has been proved."""
+    written = Written(
+        key=made.key,
+        codec=recipe.compression.codec,
+        stored=made.stored,
+        plain=made.plain,
+        cipher=recipe.cipher,
+        authentication=None if recipe.cipher is None else recipe.cipher.authentication,
+        tag=made.tag,
+    )
 
     def prove(_name: str, store: Store) -> None:
-        read_back(
-            store,
-            made.key,
-            recipe.compression.codec,
-            stored=made.stored,
-            plain=made.plain,
-            check=made.reading.start_check("List"),
-        )
+        read_back(store, written, lambda: made.reading.start_check("List"))
 
     copies.each(prove)
-    return _describe(made, recipe, datetime.now(UTC))
+    proof = ArtifactVerification(
+        level=recipe.level, read_back=True, read_back_to=written.reaches, time=datetime.now(UTC)
+    )
+    return _describe(made, recipe, proof)
 
 
 class _Counter:
@@ -122,8 +141,9 @@ class _Counter:
         self._told = stored
 
 
-def _describe(made: Made, recipe: Recipe, now: datetime) -> ManifestFile:
+def _describe(made: Made, recipe: Recipe, proof: ArtifactVerification) -> ManifestFile:
     origin, tables = made.reading.origin, made.contents.tables or []
+    applied = None if recipe.cipher is None else recipe.cipher.describe()
     largest = sorted(tables, key=lambda table: (-table.rows, table.table))
     artifact = Artifact(
         source=origin.source,
@@ -144,10 +164,13 @@ def _describe(made: Made, recipe: Recipe, now: datetime) -> ManifestFile:
         member_bytes=made.contents.member_bytes,
         changed_count=made.contents.changed.count,
         skipped_count=made.contents.skipped.count,
-        verification=ArtifactVerification(level=recipe.level, read_back=True, time=now),
+        encryption=None if applied is None else applied.kind,
+        iterations=None if applied is None else applied.iterations,
+        verification=proof,
     )
     return ManifestFile(
         artifact=artifact,
+        hmac_sha256=made.tag,
         tables=tables,
         owner=origin.owner,
         extensions=origin.extensions,

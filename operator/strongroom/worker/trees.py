@@ -18,10 +18,10 @@ def plan_tree(task: Task, source: Source) -> list[Reading]:
         raise StrongroomError(
             Reason.Unsupported, f"source {source.name}: a type that this version does not read"
         )
-    if not source.config.allow_unencrypted:
-        # No order holds a key yet, so that whatever is stored is stored in the clear.
+    encryption = None if task.order.backup is None else task.order.backup.encryption
+    if encryption is None and not source.config.allow_unencrypted:
         raise StrongroomError(
             Reason.EncryptionRequired,
-            f"source {source.name}: configuration holds secrets (config.allowUnencrypted)",
+            f"source {source.name}: configuration holds secrets (encryption, config.allowUnencrypted)",
         )
     return plan_config(source.name, source.config, task.places, task.engine)

@@ -7,7 +7,7 @@ from strongroom.api.errors import StrongroomError
 from strongroom.pipeline.codecs import build_compressor
 from strongroom.pipeline.digests import Digest, Fingerprint
 from strongroom.stores.memory import MemoryStore
-from strongroom.worker.readback import read_back
+from strongroom.worker.readback import Written, read_back
 
 PLAIN = b"".join(b"row %d\n" % (n * n) for n in range(2000))
 
@@ -23,7 +23,7 @@ def read(codec: Codec, stored: bytes, found: bytes) -> None:
     with store.create("key") as writer:
         writer.write(found)
         writer.commit()
-    read_back(store, "key", codec, stored=fingerprint(stored), plain=fingerprint(PLAIN))
+    read_back(store, Written("key", codec, stored=fingerprint(stored), plain=fingerprint(PLAIN)))
 
 
 @pytest.mark.parametrize("codec", ["zstd", "gzip", "none"])

@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.programs.children import Child
 from strongroom.sources.files.checks import Ledger
 from strongroom.sources.files.confining import start_confined
 from strongroom.sources.files.walking import Tree
-from strongroom.sources.processes import Child
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
 _FOLDERS = "/usr/local/bin:/usr/bin:/bin"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.sources.processes import Child
+from strongroom.programs.children import Child
 
 PROGRAMS = ("pg_dump", "pg_restore", "pg_dumpall")
 FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin", "/opt/postgresql/*/bin")

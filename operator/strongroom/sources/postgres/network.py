@@ -10,11 +10,11 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from strongroom.api.errors import Reason
+from strongroom.programs.children import Child
 from strongroom.sources.postgres.access import SESSION_SETTINGS
 from strongroom.sources.postgres.clients import Client
 from strongroom.sources.postgres.connection import Connection
 from strongroom.sources.postgres.failures import connection_failure, field_of
-from strongroom.sources.processes import Child
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,10 @@ class Child:
         stdin: bool = False,
         folder: bytes | None = None,
         hear: Callable[[bytes], None] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
-        """Start it, in `folder` or else in ours. The environment is all it gets: nothing is inherited.
+        """Start it, in `folder` or else in ours. The environment is all it gets: nothing is inherited but those further
+        descriptors, under their numbers.
 
         `hear` gets all of its stderr, in a thread.
         """
@@ -44,6 +46,7 @@ class Child:
             cwd=folder,
             bufsize=0,
             process_group=0,
+            pass_fds=descriptors,
         )
         self._errors = bytearray()
         self._listener = threading.Thread(target=self._listen, name="stderr", daemon=True)
