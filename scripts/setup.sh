@@ -20,6 +20,9 @@ if [ "${1:-}" = --tests ]; then
     command -v mmdebstrap >/dev/null || packages+=(mmdebstrap)
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
     command -v openssl >/dev/null || packages+=(openssl)
+    command -v age >/dev/null || packages+=(age)
+    { command -v gpg && command -v gpg-agent; } >/dev/null || packages+=(gpg gpg-agent)
+    command -v ssh-keygen >/dev/null || packages+=(openssh-client)
     command -v ip >/dev/null || packages+=(iproute2)
     command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || packages+=(iptables)
 fi

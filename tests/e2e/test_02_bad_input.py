@@ -101,7 +101,7 @@ def test_an_empty_database_is_refused_unless_allowed(ground: Stronghold, shop: S
         ("unknown-zone", {"timeZone": "Europe/Atlantis"}, "TimeZoneInvalid", "spec.timeZone"),
         ("unknown-host", {"host": "elsewhere"}, "HostNotFound", "elsewhere"),
         ("unknown-store", {"stores": ["nowhere"]}, "StoreNotFound", "nowhere"),
-        ("encrypted", {"encryption": {"age": {"recipients": ["age1xyz"]}}}, "Unsupported", "spec.encryption"),
+        ("encrypted", {"encryption": {"age": {"recipients": ["age1xyz"]}}}, "KeyUnusable", "spec.encryption"),
     ],
 )
 def test_a_policy_that_cannot_work_is_not_ready_and_says_why(

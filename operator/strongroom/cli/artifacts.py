@@ -10,21 +10,16 @@ from strongroom.api.backupstore import S3Store
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupRun, parse_run, parse_store
-from strongroom.api.result import Artifact, ArtifactKind
+from strongroom.api.result import Artifact
 from strongroom.cli.cluster import ask, cluster_options
 from strongroom.cli.contents import describe_contents
+from strongroom.cli.openings import opening_command
 from strongroom.cli.quantities import ago, human_bytes
 from strongroom.cli.screens import build_table, open_console
 from strongroom.kube.client import KubeClient
 from strongroom.kube.kinds import RUNS, STORES
 
-_OPENERS = {".zst": "zstd -dc", ".gz": "gzip -dc"}
-_READERS: dict[ArtifactKind, str] = {
-    "database": "pg_restore --list",
-    "globals": "less",
-    "files": "tar --list --verbose",
-    "config": "tar --list --verbose",
-}
+_READ_BACK = {"Plain": "yes", "Stored": "yes, as encrypted bytes (no private key at hand)"}
 
 
 @click.group
@@ -109,9 +104,9 @@ async def _show(client: KubeClient, namespace: str, name: str) -> None:
         spec = parse_store(store_body).spec
         for artifact in run.status.artifacts:
             if spec.local is not None:
-                click.echo(f"  {_opening(Path(spec.local.path) / point / artifact.file, artifact)}")
+                click.echo(f"  {opening_command(artifact, Path(spec.local.path) / point / artifact.file)}")
             if spec.s3 is not None:
-                click.echo(f"  {_fetching(spec.s3, f'{point}/{artifact.file}')} | {_opening(None, artifact)}")
+                click.echo(f"  {_fetching(spec.s3, f'{point}/{artifact.file}')} | {opening_command(artifact)}")
 
 
 def find_point(run: BackupRun) -> str:
@@ -146,18 +141,13 @@ def _describe(artifact: Artifact) -> None:
         click.echo(
             f"    {artifact.changed_count} changed while they were read, {artifact.skipped_count} sockets and devices left out; the manifest names them"
         )
+    if artifact.encryption is not None:
+        click.echo(f"    encrypted with {artifact.encryption}")
     click.echo(
-        f"    verified {proof.level} at {format_time(proof.time)}, read back: {'yes' if proof.read_back else 'no'}"
+        f"    verified {proof.level} at {format_time(proof.time)}, read back: {_READ_BACK[proof.read_back_to] if proof.read_back else 'no'}"
         if proof
         else "    not verified"
     )
-
-
-def _opening(path: Path | None, artifact: Artifact) -> str:
-    """The shell line that reads a file, or standard input, with stock tools."""
-    read = _OPENERS.get(Path(artifact.file).suffix, "cat")
-    source = "" if path is None else f" {shlex.quote(str(path))}"
-    return f"{read}{source} | {_READERS[artifact.kind]}"
 
 
 def _fetching(store: S3Store, key: str) -> str:

@@ -64,6 +64,13 @@ def _look(state: Path, kubeconfig: Path | None, stores: tuple[Path, ...]) -> Ite
     yield from _postgres_clients()
     yield _program("kubectl", "note", "install kubectl 1.29 or newer: policies are applied with it")
     yield _program("zstd", "note", "apt-get install zstd: opens artifacts without Strongroom")
+    yield _program("gpg", "note", "apt-get install gpg gpg-agent: policies with encryption.gpg need it")
+    yield _program("openssl", "note", "apt-get install openssl: policies with encryption.openssl need it")
+    yield _program(
+        "age",
+        "note",
+        "apt-get install age: opens artifacts of policies with encryption.age without Strongroom",
+    )
     yield _docker()
     yield _folder(state, "state folder", "chosen by `strongroom up --state`", may_be_made=True)
     for store in stores:

@@ -11,6 +11,7 @@ from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
 from strongroom.domain.hosts import find_engine_trouble
+from strongroom.domain.recipients import find_recipient_trouble
 from strongroom.domain.schedule import find_zone, parse_schedule
 
 LONGEST_DEADLINE = timedelta(days=30)
@@ -45,6 +46,7 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
     yield from _spec_problems(policy)
     yield from _stopped_servers(policy.spec)
     yield from _unencrypted(policy.spec)
+    yield from _unusable_recipients(policy.spec)
     for unsupported in _unsupported(policy.spec, around):
         message = f"{unsupported} is set"
         yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}")
@@ -126,10 +128,17 @@ def _unencrypted(spec: BackupPolicySpec) -> Iterator[Problem]:
         yield Problem(Reason.EncryptionRequired, f"{message}. {Reason.EncryptionRequired.hint}")
 
 
+def _unusable_recipients(spec: BackupPolicySpec) -> Iterator[Problem]:
+    """Public keys stand in the policy: what is wrong with them is seen here. Their text is not told: one may be a private key."""
+    age = spec.encryption.age if spec.encryption is not None else None
+    for place, recipient in enumerate(age.recipients if age is not None else []):
+        if (trouble := find_recipient_trouble(recipient)) is not None:
+            message = f"spec.encryption.age.recipients[{place}]: {trouble}"
+            yield Problem(Reason.KeyUnusable, f"{message}. {Reason.KeyUnusable.hint}")
+
+
 def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
-    """Fields that ask for what this version does not do; ignoring one could mean a backup in the clear."""
-    if spec.encryption is not None:
-        yield "spec.encryption"
+    """Fields that ask for what this version does not do."""
     if spec.drill is not None:
         yield "spec.drill"
     for name in spec.stores:

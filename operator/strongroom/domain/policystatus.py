@@ -7,6 +7,7 @@ from datetime import datetime
 from strongroom.api.backuppolicy import BackupPolicyStatus, LastSuccess
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.conditions import (
+    ENCRYPTION_UNAUTHENTICATED,
     FRESH,
     MESSAGE_LENGTH,
     READY,
@@ -42,7 +43,7 @@ class PolicyFacts:
 
 
 def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
-    """The whole status. Conditions keep their transition times; RetentionBlocked and TargetShared stand only if true."""
+    """The whole status. Conditions keep their transition times; RetentionBlocked, TargetShared and EncryptionUnauthenticated stand only if true."""
     policy, last = facts.policy, _last_success(facts)
     conditions = list(policy.status.conditions)
     fresh = judge_freshness(
@@ -60,6 +61,7 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
         conditions = with_condition(conditions, condition)
     conditions = _put(conditions, RETENTION_BLOCKED, _retention_blocked(facts))
     conditions = _put(conditions, TARGET_SHARED, _target_shared(facts))
+    conditions = _put(conditions, ENCRYPTION_UNAUTHENTICATED, _unauthenticated(facts))
     finished = newest_finished(facts.records)
     update = {
         "observed_generation": policy.meta.generation,
@@ -151,6 +153,21 @@ def _target_shared(facts: PolicyFacts) -> Condition | None:
         status=True,
         reason="TargetShared",
         message=f"What this policy reads or stops is also read or stopped by: {', '.join(facts.shared_with)}. Runs wait for each other.",
+        now=facts.now,
+        generation=facts.policy.meta.generation,
+    )
+
+
+def _unauthenticated(facts: PolicyFacts) -> Condition | None:
+    encryption = facts.policy.spec.encryption
+    if encryption is None or encryption.openssl is None:
+        return None
+    return build_condition(
+        ENCRYPTION_UNAUTHENTICATED,
+        status=True,
+        reason="OpensslEnc",
+        message="spec.encryption.openssl: openssl decrypts changed bytes without a word. The manifest's HMAC-SHA256 shows tampering "
+        "to whoever compares it, and whoever has the passphrase can also encrypt. Prefer age or gpg.",
         now=facts.now,
         generation=facts.policy.meta.generation,
     )

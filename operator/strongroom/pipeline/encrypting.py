@@ -6,7 +6,7 @@ from typing import Self
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.errands import Errand
-from strongroom.pipeline.pipes import AbandonedError, Pipe
+from strongroom.pipeline.pipes import AbandonedError, Abandonment, Pipe
 from strongroom.pipeline.sinks import CHUNK_BYTES, Chunk, Readable, Sink
 from strongroom.pipeline.tees import Tee
 
@@ -32,7 +32,8 @@ class EncryptingSink:
     def __init__(self, cipher: Cipher, *sinks: Sink) -> None:
         """Start the thread; it alone writes to these sinks, in this order."""
         self._cipher = cipher
-        self._pipe = Pipe()
+        self._abandonment = Abandonment()
+        self._pipe = Pipe(self._abandonment)
         self._taken = 0
         self._stored = _Counted(Tee(*sinks))
         self._errand = Errand("encrypting", self._run)
@@ -58,14 +59,20 @@ class EncryptingSink:
 
     def abandon(self) -> None:
         """Let nobody wait any longer. Idempotent; without effect after `finish`."""
-        self._pipe.abandon()
+        self._abandonment.ask()
 
     def _run(self) -> None:
         try:
-            self._cipher.encrypt(self._pipe, self._stored)
+            self._encrypt()
         except BaseException:
-            self._pipe.abandon()
+            self._abandonment.ask()
             raise
+
+    def _encrypt(self) -> None:
+        self._cipher.encrypt(self._pipe, self._stored, self._abandonment)
+        if not self._pipe.is_at_end:
+            words = f"{self._cipher.kind} did not read all that was to be encrypted"
+            raise StrongroomError(Reason.EncryptionFailed, words)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -107,7 +114,8 @@ class DecryptedStream:
         """Start the thread."""
         self._cipher = cipher
         self._stored = stored
-        self._pipe = Pipe()
+        self._abandonment = Abandonment()
+        self._pipe = Pipe(self._abandonment)
         self._errand = Errand("decrypting", self._run)
 
     def readinto(self, buffer: memoryview) -> int:
@@ -120,7 +128,7 @@ class DecryptedStream:
     def _run(self) -> None:
         try:
             gathered = _Gathered(self._pipe)
-            self._cipher.decrypt(self._stored, gathered)
+            self._cipher.decrypt(self._stored, gathered, self._abandonment)
             gathered.flush()
         finally:
             self._pipe.end()
@@ -133,5 +141,5 @@ class DecryptedStream:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the thread."""
-        self._pipe.abandon()
+        self._abandonment.ask()
         self._errand.wait()

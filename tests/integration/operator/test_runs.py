@@ -140,7 +140,7 @@ async def test_a_terminal_run_never_changes_whatever_happens_after(ready, agent)
     await ready.client.patch(
         POLICIES, ready.namespace, "orders", {"spec": {"encryption": {"age": {"recipients": ["age1x"]}}}}
     )
-    await ready.until_condition(POLICIES, "orders", "Ready", "False", "Unsupported")
+    await ready.until_condition(POLICIES, "orders", "Ready", "False", "KeyUnusable")
     await ready.client.delete(JOBS, ready.namespace, job["metadata"]["name"])
     await asyncio.sleep(1)
     assert (await ready.get(RUNS, "by-hand"))["status"] == before["status"]
@@ -167,7 +167,7 @@ async def test_a_job_of_a_dead_host_fails_its_run_in_the_end_and_is_removed(read
 
 async def test_encryption_that_cannot_be_given_means_no_backup_rather_than_one_in_the_clear(ready):
     await ready.policy("secret", database="secret", encryption={"age": {"recipients": ["age1x"]}})
-    await ready.until_condition(POLICIES, "secret", "Ready", "False", "Unsupported")
+    await ready.until_condition(POLICIES, "secret", "Ready", "False", "KeyUnusable")
     assert "spec.encryption" in (await ready.condition(POLICIES, "secret", "Ready"))["message"]
     await ready.run(policy="secret")
     await ready.until_phase("Failed")

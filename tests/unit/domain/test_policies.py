@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from domain_objects import CREATED, at, container_source, host, job_body, policy, run, store
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,8 @@ from strongroom.domain.runrecords import Deletions, record_run
 from strongroom.domain.schedule import parse_schedule
 from strongroom.domain.targets import Work
 
+AGE = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
+SSH = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 NOW = at("2026-11-22T12:00Z")
 
 
@@ -262,6 +265,47 @@ def test_configuration_is_refused_in_the_clear_unless_the_policy_says_so():
     assert reason is Reason.EncryptionRequired
     assert all(word in message for word in ("secrets", "allowUnencrypted", "cannot encrypt"))
     assert problems(policy(sources=[{"name": "secrets", "config": files | {"allowUnencrypted": True}}])) == []
+
+
+def test_configuration_is_accepted_with_encryption():
+    secrets = [{"name": "secrets", "config": {"paths": ["/srv/shop/.env"]}}]
+    assert problems(policy(sources=secrets, encryption={"age": {"recipients": [AGE]}})) == []
+
+
+@pytest.mark.parametrize("good", [AGE, AGE.upper(), f"{SSH} admin@example.com"])
+def test_recipients_of_age_are_accepted(good):
+    assert problems(policy(encryption={"age": {"recipients": [AGE, good]}})) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("age1x", "length"),
+        (AGE[:-1] + "q", "check sum"),
+        ("age1pq1" + "q" * 1900, "post-quantum"),
+        ("admin@example.com", "neither"),
+        (SSH[:-8], "whole line"),
+        ("ssh-ed25519", "whole line"),
+        ("ecdsa-sha2-nistp256 AAAA", "type"),
+        ("AGE-SECRET-KEY-1CANARYCANARY", "private key"),
+        ("-----BEGIN OPENSSH PRIVATE KEY-----CANARY", "private key"),
+    ],
+)
+def test_a_recipient_that_does_not_parse_is_named_by_its_place_and_never_told(bad, words):
+    ((reason, message),) = problems(policy(encryption={"age": {"recipients": [AGE, bad]}}))
+    assert (reason, "spec.encryption.age.recipients[1]" in message) == (Reason.KeyUnusable, True)
+    assert words in message
+    assert "CANARY" not in message
+
+
+def test_encryption_by_openssl_stands_as_a_condition_that_it_is_unauthenticated():
+    openssl = {"openssl": {"passphraseSecret": {"name": "backup", "key": "passphrase"}}}
+    asking = policy(encryption=openssl)
+    assert condition(status(asking), "EncryptionUnauthenticated") == ("True", "OpensslEnc")
+    changed = asking.model_copy(
+        update={"status": status(asking), "spec": policy(encryption={"age": {"recipients": [AGE]}}).spec}
+    )
+    assert find_condition(status(changed).conditions, "EncryptionUnauthenticated") is None
 
 
 def test_what_needs_the_engine_waits_for_it_and_what_does_not_goes_on():

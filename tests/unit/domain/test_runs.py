@@ -229,7 +229,6 @@ def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name(
     around = Surroundings(stores={"vault": store()}, host=host())
     assert find_blocker(policy(), around) is None
     for field, value in {
-        "encryption": {"age": {"recipients": ["age1x"]}},
         "drill": {"schedule": "@weekly"},
     }.items():
         problem = find_blocker(policy(**{field: value}), around)

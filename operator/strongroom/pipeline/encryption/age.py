@@ -9,6 +9,7 @@ import pyrage
 
 from strongroom.api.encryption import AppliedEncryption, EncryptionKind
 from strongroom.api.errors import Reason, StrongroomError, excerpt
+from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import CHUNK_BYTES, Chunk, Readable, Sink
 
 _SSH_TYPES = ("ssh-ed25519 ", "ssh-rsa ")
@@ -43,7 +44,7 @@ class AgeCipher:
         """See Cipher."""
         return AppliedEncryption(kind="age", key_ids=[_key_id(text) for text in self._texts])
 
-    def encrypt(self, plain: Readable, stored: Sink) -> None:
+    def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:  # noqa: ARG002 - reader or sink wakes the library
         """See Cipher."""
         reader, writer = _Reader(plain), _Writer(stored)
         try:
@@ -51,7 +52,7 @@ class AgeCipher:
         except (pyrage.EncryptError, OSError) as error:
             raise StrongroomError(Reason.EncryptionFailed, f"age: {excerpt(str(error))}") from error
 
-    def decrypt(self, stored: Readable, plain: Sink) -> None:
+    def decrypt(self, stored: Readable, plain: Sink, abandonment: Abandonment) -> None:  # noqa: ARG002 - reader or sink wakes the library
         """See Cipher."""
         reader, writer = _Reader(stored), _Writer(plain)
         try:

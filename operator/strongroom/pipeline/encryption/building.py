@@ -12,6 +12,7 @@ from strongroom.pipeline.encryption.authentication import SALT_BYTES
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.encryption.gpg import GpgCipher
 from strongroom.pipeline.encryption.openssl import OpensslCipher
+from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import Chunk
 
 ReadSecret = Callable[[SecretKeyReference, str], bytes]
@@ -56,11 +57,11 @@ def _text(content: bytes) -> str:
 def _rehearse(cipher: Cipher) -> None:
     """Encrypt a few bytes, and decrypt them if that is to be done later."""
     stored, plain = _Memory(), _Memory()
-    cipher.encrypt(_Memory(_SAMPLE), stored)
+    cipher.encrypt(_Memory(_SAMPLE), stored, Abandonment())
     if not cipher.opens:
         return
     try:
-        cipher.decrypt(stored, plain)
+        cipher.decrypt(stored, plain, Abandonment())
     except StrongroomError as error:
         words = (
             f"{VERIFICATION_FIELD}: does not open what is encrypted to this policy's keys: {error.message}"

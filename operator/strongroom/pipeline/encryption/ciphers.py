@@ -4,6 +4,7 @@ from typing import Protocol
 
 from strongroom.api.encryption import AppliedEncryption, EncryptionKind
 from strongroom.pipeline.encryption.authentication import Authentication
+from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import Readable, Sink
 
 SUFFIXES: dict[EncryptionKind, str] = {"age": ".age", "gpg": ".gpg", "openssl": ".enc"}
@@ -14,6 +15,7 @@ class Cipher(Protocol):
 
     Both directions read to the end, in bounded memory, and return only when all has been passed on. They may be
     called again, one after another; each call makes a stream of its own. What reader and sink raise comes out as it is.
+    They end soon once the abandonment is asked, if reader and sink fail then.
     """
 
     @property
@@ -31,10 +33,10 @@ class Cipher(Protocol):
     def describe(self) -> AppliedEncryption:
         """What the manifest says of it: never a secret."""
 
-    def encrypt(self, plain: Readable, stored: Sink) -> None:
+    def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:
         """EncryptionFailed unless all of it was encrypted."""
 
-    def decrypt(self, stored: Readable, plain: Sink) -> None:
+    def decrypt(self, stored: Readable, plain: Sink, abandonment: Abandonment) -> None:
         """KeyUnusable when no key at hand fits, ArtifactCorrupt unless the stream is whole from its first byte to its last.
 
         What was passed on before that is worth nothing. Only a cipher that `opens`.

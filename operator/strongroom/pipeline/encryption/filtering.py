@@ -9,6 +9,7 @@ from pathlib import Path
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.pipeline.errands import Errand
+from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.reading import pump
 from strongroom.pipeline.sinks import Readable, Sink
 from strongroom.programs.children import Child
@@ -36,10 +37,21 @@ def environment() -> dict[str, str]:
 
 
 def run_filter(
-    argv: Sequence[str | Path], source: Readable, sink: Sink, *, descriptors: Sequence[int] = ()
+    argv: Sequence[str | Path],
+    source: Readable,
+    sink: Sink,
+    abandonment: Abandonment,
+    *,
+    descriptors: Sequence[int] = (),
 ) -> Ended:
-    """Feed it the whole source and pass its whole output on. Raises what source and sink raise; the program is ended then."""
-    with Child(argv, environment(), stdin=True, descriptors=descriptors) as child:
+    """Feed it the whole source and pass its whole output on. Raises what source and sink raise; the program is ended then.
+
+    It is also ended when the abandonment is asked, as it may hang without reading or writing.
+    """
+    with (
+        Child(argv, environment(), stdin=True, descriptors=descriptors) as child,
+        abandonment.waking(child.kill),
+    ):
         feeding = Errand("feeding", lambda: _feed(source, child))
         try:
             pump(child, sink)

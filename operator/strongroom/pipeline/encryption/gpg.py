@@ -7,6 +7,7 @@ from strongroom.api.encryption import AppliedEncryption, EncryptionKind
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.pipeline.encryption.filtering import Ended
 from strongroom.pipeline.encryption.gpghomes import GpgHome
+from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import Readable, Sink
 
 
@@ -41,18 +42,18 @@ class GpgCipher:
         """See Cipher."""
         return AppliedEncryption(kind="gpg", key_ids=self._fingerprints)
 
-    def encrypt(self, plain: Readable, stored: Sink) -> None:
+    def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:
         """See Cipher. What comes is compressed already."""
         recipients = [word for fingerprint in self._fingerprints for word in ("--recipient", fingerprint)]
         arguments = ["--no-autostart", "--compress-algo", "none", *recipients, "--encrypt", "--output", "-"]
-        ended = self._home.filter(arguments, plain, stored)
+        ended = self._home.filter(arguments, plain, stored, abandonment)
         if ended.code != 0:
             raise StrongroomError(Reason.EncryptionFailed, _words("--encrypt", ended))
 
-    def decrypt(self, stored: Readable, plain: Sink) -> None:
+    def decrypt(self, stored: Readable, plain: Sink, abandonment: Abandonment) -> None:
         """See Cipher. gpg refuses a stream whose integrity it cannot see."""
         assert self._private_home is not None  # noqa: S101 - a fault of the caller, who did not ask `opens`
-        ended = self._private_home.filter(["--decrypt", "--output", "-"], stored, plain)
+        ended = self._private_home.filter(["--decrypt", "--output", "-"], stored, plain, abandonment)
         if ended.code != 0:
             reason = Reason.KeyUnusable if "No secret key" in ended.errors else Reason.ArtifactCorrupt
             raise StrongroomError(reason, _words("--decrypt", ended))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.pipeline.encryption.filtering import Ended, environment, find_program, run_filter
+from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import Readable, Sink
 
 _LONGEST_HOME = 80
@@ -54,10 +55,12 @@ class GpgHome:
                 raise StrongroomError(Reason.KeyUnusable, f"{field}: {other}")
             return parse_keys(self._call(home, ["--with-colons", "--list-keys", *fingerprints]))
 
-    def filter(self, arguments: Sequence[str], source: Readable, sink: Sink) -> Ended:
+    def filter(
+        self, arguments: Sequence[str], source: Readable, sink: Sink, abandonment: Abandonment
+    ) -> Ended:
         """One call that reads a stream and writes one."""
         with self._used() as home:
-            return run_filter([*self._command(home), *arguments], source, sink)
+            return run_filter([*self._command(home), *arguments], source, sink, abandonment)
 
     def _command(self, home: Path) -> list[str | Path]:
         quiet = ["--batch", "--no-tty", "--quiet", "--trust-model", "always", "--pinentry-mode", "error"]

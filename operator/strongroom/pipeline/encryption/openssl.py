@@ -9,6 +9,7 @@ from strongroom.api.encryption import AppliedEncryption, EncryptionKind
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.pipeline.encryption.authentication import Authentication
 from strongroom.pipeline.encryption.filtering import Ended, find_program, run_filter
+from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import Readable, Sink
 
 FIELD = "encryption.openssl.passphraseSecret"
@@ -35,19 +36,19 @@ class OpensslCipher:
             kind="openssl", iterations=self._iterations, authentication_salt=self.authentication.salt.hex()
         )
 
-    def encrypt(self, plain: Readable, stored: Sink) -> None:
+    def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:
         """See Cipher."""
-        ended = self._run("-e", plain, stored)
+        ended = self._run("-e", plain, stored, abandonment)
         if ended.code != 0:
             raise StrongroomError(Reason.EncryptionFailed, _words(ended))
 
-    def decrypt(self, stored: Readable, plain: Sink) -> None:
+    def decrypt(self, stored: Readable, plain: Sink, abandonment: Abandonment) -> None:
         """See Cipher. A wrong passphrase cannot be told from other bytes."""
-        ended = self._run("-d", stored, plain)
+        ended = self._run("-d", stored, plain, abandonment)
         if ended.code != 0:
             raise StrongroomError(Reason.ArtifactCorrupt, _words(ended))
 
-    def _run(self, direction: str, source: Readable, sink: Sink) -> Ended:
+    def _run(self, direction: str, source: Readable, sink: Sink, abandonment: Abandonment) -> Ended:
         with _line_to_read(self._passphrase) as descriptor:
             key = ["-pbkdf2", "-iter", str(self._iterations), "-md", "sha256", "-salt"]
             argv: list[str | Path] = [
@@ -59,7 +60,7 @@ class OpensslCipher:
                 "-pass",
                 f"fd:{descriptor}",
             ]
-            return run_filter(argv, source, sink, descriptors=[descriptor])
+            return run_filter(argv, source, sink, abandonment, descriptors=[descriptor])
 
 
 def _parse_passphrase(content: bytes) -> bytes:
