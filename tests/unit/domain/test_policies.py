@@ -302,9 +302,7 @@ def test_encryption_by_openssl_stands_as_a_condition_that_it_is_unauthenticated(
     openssl = {"openssl": {"passphraseSecret": {"name": "backup", "key": "passphrase"}}}
     asking = policy(encryption=openssl)
     assert condition(status(asking), "EncryptionUnauthenticated") == ("True", "OpensslEnc")
-    changed = asking.model_copy(
-        update={"status": status(asking), "spec": policy(encryption={"age": {"recipients": [AGE]}}).spec}
-    )
+    changed = replace(policy(encryption={"age": {"recipients": [AGE]}}), status=status(asking))
     assert find_condition(status(changed).conditions, "EncryptionUnauthenticated") is None
 
 
