@@ -31,10 +31,9 @@ class Child:
         hear: Callable[[bytes], None] | None = None,
         descriptors: Sequence[int] = (),
     ) -> None:
-        """Start it, in `folder` or else in ours. The environment is all it gets: nothing is inherited but those further
-        descriptors, under their numbers.
+        """Start it, in `folder` or else in ours. The environment is all it gets: nothing is inherited but `descriptors`.
 
-        `hear` gets all of its stderr, in a thread.
+        These keep their numbers. `hear` gets all of its stderr, in a thread.
         """
         self._hear = hear
         self._process = subprocess.Popen(

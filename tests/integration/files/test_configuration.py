@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from tests.integration.files.orders import Trees
 from tests.integration.files.trees import HARD_NAMES, extract
+from tests.keys.stock import age_pair
+from tests.keys.stock import run as run_tool
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import WorkResult
@@ -150,3 +152,17 @@ def test_a_compose_file_that_was_moved_away_fails_the_run(tmp_path: Path) -> Non
 def test_what_is_no_compose_file_is_told(text: bytes) -> None:
     with pytest.raises(ValueError):
         named_files(text, "/srv")
+
+
+def test_configuration_needs_no_permission_when_it_is_encrypted(trees: Trees) -> None:
+    config = {"paths": [str(trees.root / "file")]}
+    sources = [{"name": "config", "config": config}]
+    code, refused = trees.run("in-the-clear", sources=sources)
+    assert (code != 0, refused.reason) == (True, "EncryptionRequired")
+    pair = age_pair()
+    (trees.folder / "key.txt").write_text(pair.private)
+    result = trees.run(sources=sources, encryption={"age": {"recipients": [pair.public]}})[1]
+    assert result.outcome == "Succeeded", result.message
+    opened = run_tool("age", "--decrypt", "--identity", trees.folder / "key.txt", trees.artifact(result))
+    listing = run_tool("tar", "--list", stdin=run_tool("zstd", "-dc", stdin=opened)).decode()
+    assert str((trees.root / "file").relative_to("/")) in listing

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from strongroom.api.result import Artifact
+from strongroom.cli.openings import opening_command
+
+
+def artifact(file: str, kind: str = "database", **more: object) -> Artifact:
+    sizes = {"plain_bytes": 1, "plain_sha256": "0" * 64, "stored_bytes": 1, "stored_sha256": "0" * 64}
+    return Artifact.model_validate({"source": "db", "kind": kind, "file": file, **sizes, **more})
+
+
+@pytest.mark.parametrize(
+    ("file", "more", "command"),
+    [
+        ("db.dump.zst", {}, "zstd -dc '/a b/db.dump.zst' | pg_restore --list"),
+        ("db.dump", {}, "cat '/a b/db.dump' | pg_restore --list"),
+        (
+            "db.dump.zst.age",
+            {"encryption": "age"},
+            "age --decrypt --identity key.txt '/a b/db.dump.zst.age' | zstd -dc | pg_restore --list",
+        ),
+        (
+            "media.tar.gz.gpg",
+            {"encryption": "gpg", "kind": "files"},
+            "gpg --decrypt '/a b/media.tar.gz.gpg' | gzip -dc | tar --list --verbose",
+        ),
+        (
+            "db.dump.enc",
+            {"encryption": "openssl", "iterations": 10_000},
+            "openssl enc -d -aes-256-cbc -pbkdf2 -iter 10000 -md sha256 -in '/a b/db.dump.enc' | pg_restore --list",
+        ),
+    ],
+)
+def test_the_line_that_opens_a_file_takes_off_what_was_put_on(file: str, more: dict, command: str) -> None:
+    assert opening_command(Path("/a b") / file, artifact(file, **more)) == command
