@@ -60,7 +60,7 @@ class Reason(Enum):
     EncryptionRequired = ErrorKind(
         77,
         False,
-        "Set allowUnencrypted: true on the source if the store may hold it in the clear; this version cannot encrypt yet.",
+        "Set spec.encryption, or allowUnencrypted: true on the source if the store may hold it in the clear.",
     )
     # The Docker Engine.
     EngineUnreachable = ErrorKind(

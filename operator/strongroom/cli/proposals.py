@@ -142,8 +142,8 @@ def _config_policy(stack: Stack) -> Iterator[Found]:
         return
     source = {"name": "config", "config": {"project": stack.name, "allowUnencrypted": False}}
     comments = (
-        f"On demand: `strongroom backup {dns_name(f'{stack.name}-config')}`. It holds secrets, and this version",
-        "cannot encrypt yet: the policy is not Ready before allowUnencrypted is true because the store may hold them in the clear.",
+        f"On demand: `strongroom backup {dns_name(f'{stack.name}-config')}`. It holds secrets: not Ready before",
+        "spec.encryption is set, or allowUnencrypted is true because the store may hold them in the clear.",
     )
     yield f"{stack.name}-config", {"sources": [source]}, comments
 
