@@ -4,7 +4,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from strongroom.pipeline.sinks import Readable, Sink
 
 _LONGEST_HOME = 80
 """gpg's sockets lie in its home, and the system takes 107 bytes for a socket's path."""
+_SHORT = "/tmp"  # noqa: S108  for a link alone, in a folder of our own; TMPDIR may be as long as the scratch folder
 _CALL_SECONDS = 60
 _SECRET_KEYS_READ = 9
 _STATES = {"e": "has expired", "r": "was revoked", "i": "is invalid", "d": "is disabled"}
@@ -85,15 +86,14 @@ class GpgHome:
     @contextmanager
     def _used(self) -> Iterator[Path]:
         """The home under a path that is short enough for sockets; agents that were started in it are ended on leaving."""
-        with tempfile.TemporaryDirectory(prefix="strongroom-") as folder:
+        with ExitStack() as opened:
             home = self._folder
             if len(str(home)) > _LONGEST_HOME:
-                home = Path(folder, "home")
+                short = opened.enter_context(tempfile.TemporaryDirectory(prefix="strongroom-", dir=_SHORT))
+                home = Path(short, "home")
                 home.symlink_to(self._folder)
-            try:
-                yield home
-            finally:
-                self._end_agent(home)
+            opened.callback(self._end_agent, home)
+            yield home
 
     def _end_agent(self, home: Path) -> None:
         if not any(self._folder.glob("S.gpg-agent*")):
