@@ -3,9 +3,12 @@
 import pytest
 
 from strongroom.api.backuppolicy import Codec, Compression
+from strongroom.api.encryption import AppliedEncryption, EncryptionKind
 from strongroom.api.errors import StrongroomError
 from strongroom.pipeline.codecs import build_compressor
 from strongroom.pipeline.digests import Digest, Fingerprint
+from strongroom.pipeline.pipes import Abandonment
+from strongroom.pipeline.sinks import Readable, Sink
 from strongroom.stores.memory import MemoryStore
 from strongroom.worker.readback import Written, read_back
 
@@ -40,3 +43,38 @@ def test_every_flip_cut_and_addition_is_found(codec: Codec) -> None:
     for found in broken:
         with pytest.raises(StrongroomError):
             read(codec, stored, found)
+
+
+class Sealed:
+    """A cipher whose private key is elsewhere: only the stored bytes can be looked at."""
+
+    kind: EncryptionKind = "age"
+    opens = False
+    authentication = None
+
+    def describe(self) -> AppliedEncryption:
+        return AppliedEncryption(kind="age")
+
+    def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:
+        raise NotImplementedError
+
+    def decrypt(self, stored: Readable, plain: Sink, abandonment: Abandonment) -> None:
+        raise NotImplementedError
+
+
+def read_sealed(written: bytes, found: bytes) -> None:
+    store = MemoryStore()
+    with store.create("key") as writer:
+        writer.write(found)
+        writer.commit()
+    sealed = Written("key", "zstd", stored=fingerprint(written), plain=fingerprint(PLAIN), cipher=Sealed())
+    assert sealed.reaches == "Stored"
+    read_back(store, sealed)
+
+
+def test_without_a_key_the_stored_bytes_are_proved_to_the_last_one() -> None:
+    written = b"unreadable" * 1000
+    read_sealed(written, written)
+    for found in (written[:-1], written + b"x", b"U" + written[1:], b""):
+        with pytest.raises(StrongroomError):
+            read_sealed(written, found)
