@@ -106,7 +106,9 @@ async def _show(client: KubeClient, namespace: str, name: str) -> None:
             if spec.local is not None:
                 click.echo(f"  {opening_command(artifact, Path(spec.local.path) / point / artifact.file)}")
             if spec.s3 is not None:
-                click.echo(f"  {_fetching(spec.s3, f'{point}/{artifact.file}')} | {opening_command(artifact)}")
+                click.echo(
+                    f"  {_fetching(spec.s3, f'{point}/{artifact.file}')} | {opening_command(artifact)}"
+                )
 
 
 def find_point(run: BackupRun) -> str:

@@ -34,4 +34,11 @@ def artifact(file: str, kind: str = "database", **more: object) -> Artifact:
     ],
 )
 def test_the_line_that_opens_a_file_takes_off_what_was_put_on(file: str, more: dict, command: str) -> None:
-    assert opening_command(Path("/a b") / file, artifact(file, **more)) == command
+    assert opening_command(artifact(file, **more), Path("/a b") / file) == command
+
+
+def test_a_file_that_comes_by_standard_input_is_opened_likewise() -> None:
+    assert opening_command(artifact("db.dump")) == "cat | pg_restore --list"
+    sealed = artifact("db.dump.zst.enc", encryption="openssl", iterations=10_000)
+    decryption = "openssl enc -d -aes-256-cbc -pbkdf2 -iter 10000 -md sha256"
+    assert opening_command(sealed) == f"{decryption} | zstd -dc | pg_restore --list"
