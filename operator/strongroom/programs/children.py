@@ -3,9 +3,11 @@
 import contextlib
 import fcntl
 import os
+import queue
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,11 @@ from typing import Self
 
 STDERR_BYTES = 16 << 10
 PIPE_BYTES = 1 << 20
+_LOOK_SECONDS = 0.01
+
+
+def _nothing() -> None:
+    pass
 
 
 class Child:
@@ -30,23 +37,30 @@ class Child:
         folder: bytes | None = None,
         hear: Callable[[bytes], None] | None = None,
         descriptors: Sequence[int] = (),
+        prepare: Callable[[], None] = _nothing,
     ) -> None:
         """Start it, in `folder` or else in ours. The environment is all it gets: nothing is inherited but `descriptors`.
 
-        These keep their numbers. `hear` gets all of its stderr, in a thread.
+        These keep their numbers. `hear` gets all of its stderr, in a thread. `prepare` is called in the thread that starts
+        the program and does nothing else: what it changes of the thread, the program has from it.
         """
         self._hear = hear
-        self._process = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
-            cwd=folder,
-            bufsize=0,
-            process_group=0,
-            pass_fds=descriptors,
-        )
+
+        def start() -> "subprocess.Popen[bytes]":
+            prepare()
+            return subprocess.Popen(
+                argv,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=dict(environment),
+                cwd=folder,
+                bufsize=0,
+                process_group=0,
+                pass_fds=descriptors,
+            )
+
+        self._process = _start_undisturbed(start)
         self._errors = bytearray()
         self._listener = threading.Thread(target=self._listen, name="stderr", daemon=True)
         self._listener.start()
@@ -105,10 +119,7 @@ class Child:
 
     def kill(self) -> None:
         """End it and whatever it started, at once. Idempotent."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        _kill_group(self._process)
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -123,3 +134,40 @@ class Child:
         self.close_stdin()
         for pipe in filter(None, (self._process.stdout, self._process.stderr)):
             pipe.close()
+
+
+def _start_undisturbed(start: "Callable[[], subprocess.Popen[bytes]]") -> "subprocess.Popen[bytes]":
+    """What it returns, started in a thread of its own.
+
+    Signal handlers raise in the main thread, also in the midst of starting: that would leave a program which nobody knows.
+    """
+    started: list[subprocess.Popen[bytes]] = []
+    failures: list[BaseException] = []
+    ended: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            started.append(start())
+        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
+            failures.append(error)
+        ended.put(None)
+
+    threading.Thread(target=run, name="start", daemon=True).start()
+    try:
+        ended.get()
+    except BaseException:
+        while not (started or failures):
+            time.sleep(_LOOK_SECONDS)
+        for process in started:
+            _kill_group(process)
+        raise
+    for error in failures:
+        raise error
+    return started[0]
+
+
+def _kill_group(process: "subprocess.Popen[bytes]") -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -13,7 +13,7 @@ from typing import Self
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.programs.children import Child
 from strongroom.sources.files.checks import Ledger
-from strongroom.sources.files.confining import start_confined
+from strongroom.sources.files.confining import confine_thread
 from strongroom.sources.files.walking import Tree
 
 _ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/bin:/bin"}
@@ -132,11 +132,13 @@ def _start_tar(tar: Tar, folder: bytes, ledger: Ledger) -> Child:
     trees = ledger.walk.trees
     argv = [tar.program, *tar_options(trees)]
 
-    def start() -> Child:
-        return Child(argv, _ENVIRONMENT, stdin=True, folder=folder, hear=ledger.messages.hear)
+    def confine() -> None:
+        confine_thread([tree.path for tree in trees])
 
     try:
-        return start_confined([tree.path for tree in trees], start)
+        return Child(
+            argv, _ENVIRONMENT, stdin=True, folder=folder, hear=ledger.messages.hear, prepare=confine
+        )
     except OSError as error:
         raise StrongroomError(Reason.ReadFailed, f"source {ledger.walk.source}: {error}") from error
 

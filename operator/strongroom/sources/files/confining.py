@@ -1,4 +1,4 @@
-"""Start a program that can open certain trees to read them, and nothing else.
+"""Let a program open certain trees to read them, and nothing else.
 
 Who may write into a tree while it is read can put a symbolic link in the place of a folder, between our look at it and the
 program's opening of a file below: the archive would hold a file from somewhere else, which only root may read. Landlock
@@ -10,12 +10,8 @@ import ctypes
 import os
 import stat
 import struct
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
-
-T = TypeVar("T")
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH = 1
@@ -29,31 +25,11 @@ _PROGRAMS = (b"/usr", b"/bin", b"/lib", b"/lib32", b"/lib64", b"/etc/ld.so.cache
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def start_confined(trees: Sequence[bytes], start: Callable[[], T]) -> T:
-    """What `start` returns; the processes that it starts can open nothing but what lies in the trees, to read it.
+def confine_thread(trees: Sequence[bytes]) -> None:
+    """From now on this thread, and what it starts, can open nothing but what lies in the trees, to read it.
 
     Each tree is an absolute path without symbolic links; OSError for one that has become another, or is gone.
     """
-    answers: list[T] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            _confine_thread(trees)
-            answers.append(start())
-        except BaseException as error:  # noqa: BLE001 - carried over to the caller's thread
-            failures.append(error)
-
-    # The kernel confines the thread that asks, and what it starts: ours must go on as it is.
-    thread = threading.Thread(target=run, name="confined")
-    thread.start()
-    thread.join()
-    for error in failures:
-        raise error
-    return answers[0]
-
-
-def _confine_thread(trees: Sequence[bytes]) -> None:
     handled = struct.pack("=Q", _HANDLED)
     rules = int(_libc.syscall(_CREATE_RULESET, handled, len(handled), 0))
     if rules < 0:
