@@ -16,6 +16,7 @@ from typing import Self
 STDERR_BYTES = 16 << 10
 PIPE_BYTES = 1 << 20
 _LOOK_SECONDS = 0.01
+_START_SECONDS = 5
 
 
 def _nothing() -> None:
@@ -152,11 +153,12 @@ def _start_undisturbed(start: "Callable[[], subprocess.Popen[bytes]]") -> "subpr
             failures.append(error)
         ended.put(None)
 
-    threading.Thread(target=run, name="start", daemon=True).start()
     try:
+        threading.Thread(target=run, name="start", daemon=True).start()
         ended.get()
     except BaseException:
-        while not (started or failures):
+        patience = time.monotonic() + _START_SECONDS  # the thread itself may not have begun
+        while not (started or failures) and time.monotonic() < patience:
             time.sleep(_LOOK_SECONDS)
         for process in started:
             _kill_group(process)
