@@ -12,6 +12,7 @@ from tests.images.build import BASE, POSTGRES
 from tests.integration.agent.hosts import work_order
 from tests.integration.embedded import until
 from tests.integration.postgres import running_server
+from tests.keys.stock import PASSPHRASE, gpg_ring, run
 from tests.s3.stores import bucket_spec
 
 from strongroom.agent.allowances import OWN_IMAGE, Allowances
@@ -132,6 +133,36 @@ async def test_a_bucket_is_written_to_from_a_container(box, isolating, s3_server
     assert any(name.endswith("manifest.json") for name in s3_server.objects(bucket))
     for text in (json.dumps(found), box.log.read_text()):
         assert secret not in text
+
+
+async def test_what_a_container_encrypts_opens_with_the_stock_tools_alone(box, isolating, tmp_path):
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "one").write_text("content")
+    secret = {"name": "box", "key": "passphrase"}
+    with gpg_ring() as ring:
+        pair = ring.pair("box")
+        await box.add_secret("box", passphrase=PASSPHRASE, public=pair.public, private=pair.private)
+        kinds = {
+            "gpg": {
+                "publicKeySecrets": [secret | {"key": "public"}],
+            },
+            "openssl": {"passphraseSecret": secret, "iterations": 10_000},
+        }
+        verified = {"gpg": {"verificationKeySecret": secret | {"key": "private"}}, "openssl": {}}
+        for kind, fields in kinds.items():
+            files = {"files": {"path": str(tmp_path / "files")}}
+            order = json.loads(source_order(box, tmp_path / "store", files))
+            order["runUid"] = order["backup"]["run"] = f"run-{kind}"
+            order["backup"]["encryption"] = {kind: fields} | verified[kind]
+            job = await box.send("shop", order=json.dumps(order))
+            condition, _, result, found = await box.finished(job, seconds=90)
+            assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
+            (artifact,) = result["artifacts"]
+            assert artifact["verification"]["readBackTo"] == "Plain"
+            assert PASSPHRASE not in json.dumps(found) + box.log.read_text()
+        (sealed,) = tmp_path.rglob("*.tar.zst.gpg")
+        plain = run("zstd", "-dc", stdin=ring.gpg("--decrypt", str(sealed)))
+    assert run("tar", "-xO", "./one", stdin=plain) == b"content"
 
 
 async def test_no_secret_is_in_the_engines_events(box, isolating, server, tmp_path):
