@@ -3,8 +3,8 @@
 .PHONY: help setup check format test demo demo-docker demo-stop bench crds image clean
 SHELL := /bin/bash
 BIN := .venv/bin
-# One file a process: each has its own servers. In their order: the end to end stories, few and long, begin.
-PYTEST_FLAGS ?= -n 2 --dist loadfile --no-loadscope-reorder
+# A file is one process's, with servers of its own; they wait more than they work. In their order: the end to end stories, few and long, begin.
+PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 help:  ## Show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12

@@ -79,7 +79,7 @@ def test_describe_tells_the_story_by_events(hold: Stronghold, first_run: dict) -
         shown = hold.kubectl("describe", "backuprun", "shop-first").stdout.split("Events:")[1]
         return None if "<none>" in shown else shown
 
-    assert "Succeeded" in eventually("events of the run", told, 10)
+    assert "Succeeded" in eventually("events of the run", told, 30)
 
 
 def test_explain_reads_the_models_sentences(hold: Stronghold) -> None:

@@ -14,14 +14,14 @@ from tests.e2e.stronghold import Stronghold, eventually, policy, run, secret, st
 
 from strongroom.api.manifest import Manifest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 
 KILLS = 56
 WORKERS = 5
 RUNS = 24
 SEED = 20261122
 PARTS = ("apiserver", "operator", "agent")
-SIEGE_SECONDS = 420
+SIEGE_SECONDS = 600
 DEADLINE_SECONDS = 300
 
 
