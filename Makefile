@@ -3,7 +3,8 @@
 .PHONY: help setup check format test demo demo-docker demo-stop bench crds image clean
 SHELL := /bin/bash
 BIN := .venv/bin
-# A file is one process's, with servers of its own; they wait more than they work. In their order: the end to end stories, few and long, begin.
+# A file is one process's, with servers of its own. They wait more than they work, so three run at a time; the end to end
+# stories, few and long, begin.
 PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 help:  ## Show these lines
