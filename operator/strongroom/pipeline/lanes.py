@@ -1,14 +1,11 @@
 """A sink with a thread of its own: what is written is handled beside the writer, a few chunks behind at most."""
 
 import queue
-import threading
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from strongroom.pipeline.errands import Errand
 from strongroom.pipeline.sinks import Chunk, Sink
-
-_LOOK_SECONDS = 0.05
 
 
 class Lane:
@@ -18,8 +15,7 @@ class Lane:
     thread on leaving, and only then returns; without `finish` the rest of the queue is dropped.
 
     The writer may be interrupted anywhere by an exception from a signal handler. `queue.Queue` may then keep its lock
-    for ever, and `Thread.join` takes a running thread for an ended one; so the two sides meet in SimpleQueues, which
-    are one step of the interpreter each, and the thread says itself that it has ended.
+    for ever; so the two sides meet in SimpleQueues, which are one step of the interpreter each.
     """
 
     def __init__(self, sink: Sink, *, depth: int = 4) -> None:
@@ -29,12 +25,9 @@ class Lane:
         self._room: queue.SimpleQueue[None] = queue.SimpleQueue()
         for _ in range(depth):
             self._room.put(None)
-        self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._is_over = False
         self._failure: BaseException | None = None
         self._dropping = False
-        self._thread = threading.Thread(target=self._run, name="lane", daemon=True)
-        self._thread.start()
+        self._errand = Errand("lane", self._run)
 
     def write(self, chunk: Chunk) -> None:
         """See Sink."""
@@ -52,18 +45,13 @@ class Lane:
     def _end(self) -> None:
         """Ask the thread to end after what was written, and wait until it has. Idempotent."""
         self._chunks.put(None)
-        while not self._is_over:
-            with suppress(queue.Empty):
-                self._ended.get(timeout=_LOOK_SECONDS)
-        self._thread.join()
+        self._errand.wait()
 
     def _run(self) -> None:
         while (chunk := self._chunks.get()) is not None:
             if self._failure is None and not self._dropping:
                 self._handle(chunk)
             self._room.put(None)
-        self._is_over = True
-        self._ended.put(None)
 
     def _handle(self, chunk: bytes) -> None:
         try:

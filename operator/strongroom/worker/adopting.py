@@ -86,12 +86,11 @@ def _copy(source: Store, target: Store, key: str) -> None:
 
 def _authentication(point: CommittedPoint, cipher: Cipher | None) -> Authentication | None:
     """That of the point: each run has a salt of its own."""
-    applied = point.manifest.encryption
-    if (
-        applied is None
-        or applied.authentication_salt is None
-        or cipher is None
-        or cipher.authentication is None
-    ):
+    if cipher is None or cipher.authentication is None:
         return None
+    applied = point.manifest.encryption
+    if applied is None or applied.authentication_salt is None:
+        raise StrongroomError(
+            Reason.ArtifactCorrupt, f"the manifest of {point.prefix} lacks the salt of its files' HMAC-SHA256"
+        )
     return cipher.authentication.with_salt(bytes.fromhex(applied.authentication_salt))

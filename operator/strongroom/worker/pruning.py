@@ -127,12 +127,14 @@ def _delete_point(store: Store, catalogue: Catalogue, point: RecoveryPoint, done
     log.info("retention deleted %s", point.key)
 
 
-def _delete_unless_locked(store: Store, key: str) -> None:
-    """What no manifest vouches for any more: a later pass sweeps it when its lock has ended."""
+def _delete_unless_locked(store: Store, key: str) -> bool:
+    """What no manifest vouches for any more: a later pass sweeps it when its lock has ended. Whether it is gone."""
     try:
         store.delete(key)
     except KeyLockedError as lock:
         log.info("%s", lock.message)
+        return False
+    return True
 
 
 def _sweep(store: Store, order: WorkOrder, backup: BackupOrder, catalogue: Catalogue, now: datetime) -> None:
@@ -142,7 +144,7 @@ def _sweep(store: Store, order: WorkOrder, backup: BackupOrder, catalogue: Catal
     vouched = {point.prefix for point in catalogue.points} | set(catalogue.damaged)
     for found in catalogue.keys.values():
         is_ours = _OWN_POINT.fullmatch(found.key.removeprefix(start)) is not None
-        if is_ours and found.modified < before and found.key.rpartition("/")[0] not in vouched:
-            _delete_unless_locked(store, found.key)
+        is_dead = is_ours and found.modified < before and found.key.rpartition("/")[0] not in vouched
+        if is_dead and _delete_unless_locked(store, found.key):
             log.info("swept %s, left by an attempt that was never committed", found.key)
     store.sweep(start, before)

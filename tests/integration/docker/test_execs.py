@@ -87,9 +87,14 @@ def test_a_program_killed_inside_is_no_success(database: DatabaseContainer) -> N
 
 def test_a_stream_that_lost_its_copier_is_no_success(database: DatabaseContainer) -> None:
     """The program ends well, and what it wrote last is lost on the way through the container."""
-    with _start(database, "sh", "-c", "echo begun; kill -STOP $(pidof tee); echo lost; exit 0") as stream:
+    script = "echo begun; until [ -e /tmp/stopped ]; do sleep 0.1; done; echo lost; touch /tmp/written"
+    lose = (
+        "kill -STOP $(pidof tee); touch /tmp/stopped; until [ -e /tmp/written ]; do sleep 0.1; done; "
+        "kill -KILL $(pidof tee)"
+    )
+    with _start(database, "sh", "-c", script) as stream:
         assert stream.read(100) == b"begun\n"
-        database.engine.docker("exec", database.name, "sh", "-c", "kill -KILL $(pidof tee)")
+        database.engine.docker("exec", database.name, "sh", "-c", lose)
         with pytest.raises(StrongroomError) as raised:
             stream.wait()
     assert raised.value.reason is Reason.DumpIncomplete

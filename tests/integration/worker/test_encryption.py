@@ -1,5 +1,7 @@
 """What a backup leaves in the store is unreadable without a key, opens with the stock tool, and is proved as far as keys allow."""
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -172,7 +174,10 @@ def rewrite_manifest(path: Path, artifact: Path) -> None:
     path.write_text(text)
 
 
-def test_a_file_changed_together_with_its_manifest_is_found_by_the_hmac(workshop: Workshop) -> None:
+@pytest.mark.parametrize("has_salt", [True, False], ids=["with its salt", "robbed of its salt"])
+def test_a_file_changed_together_with_its_manifest_is_found_by_the_hmac_alone(
+    workshop: Workshop, has_salt: bool
+) -> None:
     sealed = openssl(workshop.folder)
     # With codec none a changed block of the dump's data is decrypted without a word.
     order = workshop.order(encryption=sealed.encryption(workshop), compression={"codec": "none"})
@@ -182,11 +187,18 @@ def test_a_file_changed_together_with_its_manifest_is_found_by_the_hmac(workshop
     flipped[-200] ^= 1
     artifact.chmod(0o600)
     artifact.write_bytes(flipped)
-    rewrite_manifest(artifact.parent / "manifest.json", artifact)
-    sealed.decrypt(artifact)  # openssl sees nothing
+    path = artifact.parent / "manifest.json"
+    rewrite_manifest(path, artifact)
+    # As if the forger knew what the changed file holds: every digest fits.
+    told = json.loads(path.read_text())
+    (file,) = [each for each in told["files"] if each["artifact"]["file"] == artifact.name]
+    file["artifact"]["plainSha256"] = hashlib.sha256(sealed.decrypt(artifact)).hexdigest()
+    if not has_salt:
+        del told["encryption"]["authenticationSalt"]
+    path.write_text(json.dumps(told))
     finished = workshop.run(order)
-    assert finished.result.reason in {"ArtifactCorrupt", "VerificationFailed"}
-    assert finished.code != 0
+    assert (finished.result.outcome, finished.result.reason) == ("Failed", "ArtifactCorrupt")
+    assert "HMAC-SHA256" in finished.result.message
 
 
 def test_a_key_that_does_not_fit_fails_the_run_before_anything_is_read(workshop: Workshop) -> None:

@@ -7,6 +7,7 @@ the name that led there. Where there is none, or a container forbids its use, th
 """
 
 import ctypes
+import errno
 import os
 import stat
 import struct
@@ -22,6 +23,9 @@ _PR_SET_NO_NEW_PRIVS = 38
 _PROGRAMS = (b"/usr", b"/bin", b"/lib", b"/lib32", b"/lib64", b"/etc/ld.so.cache")
 """Where programs and their libraries are."""
 
+_WITHOUT = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
+"""The kernel was built without it, or started without it, or the container forbids its use."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -32,8 +36,9 @@ def confine_thread(trees: Sequence[bytes]) -> None:
     """
     handled = struct.pack("=Q", _HANDLED)
     rules = int(_libc.syscall(_CREATE_RULESET, handled, len(handled), 0))
-    if rules < 0:
+    if rules < 0 and ctypes.get_errno() in _WITHOUT:
         return
+    _call(min(rules, 0))
     try:
         for path in filter(os.path.exists, _PROGRAMS):
             _allow(rules, path, _EXECUTE)

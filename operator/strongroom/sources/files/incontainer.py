@@ -27,10 +27,11 @@ _BUSYBOX_LACKS = (
 _BUSYBOX_ABSENT = re.compile(rb"tar: (.+): No such file or directory")
 _BUSYBOX_EPILOGUE = b"tar: error exit delayed from previous errors"
 _FINGERPRINT = """
-stat -c %n / >/dev/null || exit 127
+find "$1" -prune -exec stat -c %n {} + | grep -q . || exit 127
 find "$1" -exec stat -c '%n %f %s %i %Y %Z' {} + | sha256sum
 """
-"""What changes with any file: names, modes, lengths, numbers, times of change."""
+"""What changes with any file: names, modes, lengths, numbers, times of change. A fingerprint of nothing would never differ: the
+path itself must be told first."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Place:
         if code:
             raise StrongroomError(
                 Reason.ClientMissing,
-                f"{self.container} has no stat, without which its tar cannot be trusted (exit code {code}: {said})",
+                f"{self.container} has no find and stat, without which its tar cannot be trusted (exit code {code}: {said})",
             )
         return said
 
