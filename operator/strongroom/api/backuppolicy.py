@@ -9,6 +9,7 @@ from strongroom.api.encryption import Encryption
 from strongroom.api.fields import Bytes, Duration, Fields, Line, Message, Name, ResourceName, Time
 from strongroom.api.hooks import Hooks
 from strongroom.api.rules import rule, with_rules
+from strongroom.api.signing import Signing
 from strongroom.api.sources import Source
 
 Verification = Literal["List", "Full"]
@@ -112,6 +113,13 @@ class Drill(Fields):
 class BackupPolicySpec(Fields):
     """What the user wants."""
 
+    model_config = with_rules(
+        rule(
+            "!has(self.minCopies) || self.minCopies <= self.stores.size()",
+            "minCopies must not be larger than the number of stores",
+        ),
+    )
+
     schedule: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
         default=None,
         description="When to back up: five cron fields (`0 2 * * *`) or a word such as @daily, in timeZone. Without it the policy runs on demand only.",
@@ -145,9 +153,17 @@ class BackupPolicySpec(Fields):
         description="BackupStores in this namespace. Each source is read once and written to all of them.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
+    min_copies: Annotated[int, Field(ge=1, le=8)] | None = Field(
+        default=None,
+        description="How many of the stores must hold a good copy for a run to succeed. Default: all. What is lacking is caught up from a good copy all the same.",
+    )
     compression: Compression = Field(default_factory=Compression, description="Compression of the artifacts.")
     encryption: Encryption | None = Field(
         default=None, description="Encryption of the artifacts. Without it they are stored in the clear."
+    )
+    signing: Signing | None = Field(
+        default=None,
+        description="Signature of each manifest. With it only what is signed counts: nothing unsigned is trusted, adopted, copied or deleted.",
     )
     retention: Retention = Field(
         default_factory=Retention, description="Which backups are kept. Without a keep rule: all."
@@ -187,6 +203,8 @@ class BackupPolicySpec(Fields):
             raise ValueError("sources: each name may occur once")
         if len(set(self.stores)) != len(self.stores):
             raise ValueError("stores: each name may occur once")
+        if self.min_copies is not None and self.min_copies > len(self.stores):
+            raise ValueError("minCopies must not be larger than the number of stores")
         return self
 
     @property

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from strongroom.api.conditions import Condition
-from strongroom.api.fields import Bytes, Fields, Message, Name, ResourceName, Time
+from strongroom.api.fields import Bytes, Fields, Message, Name, ResourceName, Sha256, Time
 from strongroom.api.result import Artifact, Copy, Progress, RetentionOutcome
 from strongroom.api.rules import rule, with_rules
 
@@ -63,7 +63,7 @@ class BackupRunStatus(Fields):
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
-        description="Succeeded, with a stable reason.",
+        description="Succeeded, with a stable reason; CopiesSatisfied: whether its copies satisfy 3-2-1.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     policy_uid: Annotated[str, Field(max_length=64)] | None = Field(
@@ -88,8 +88,16 @@ class BackupRunStatus(Fields):
     artifacts: Annotated[list[Artifact], Field(max_length=128)] = Field(
         default_factory=list, description="What was made of each source."
     )
+    contents: Literal["Whole", "Changed"] | None = Field(
+        default=None,
+        description="Changed: files changed while they were read, and the policy does not accept that.",
+    )
+    manifest_sha256: Sha256 | None = Field(
+        default=None, description="SHA-256 of the manifest, the same in every store."
+    )
     copies: Annotated[list[Copy], Field(max_length=8)] = Field(
-        default_factory=list, description="What each store holds."
+        default_factory=list,
+        description="What each store holds. Copies that failed or are behind are caught up after the end of the run.",
     )
     retention: Annotated[list[RetentionOutcome], Field(max_length=8)] = Field(
         default_factory=list, description="What retention did in each store after this run."

@@ -157,6 +157,25 @@ class ObjectLock(Fields):
         return self
 
 
+class StoreLimits(Fields):
+    """How hard a store is worked, and how long it is waited for."""
+
+    upload_bytes_per_second: Annotated[int, Field(ge=16_384, le=2**40)] | None = Field(
+        default=None, description="Most bytes written in a second, by each Job. Default: no limit."
+    )
+    download_bytes_per_second: Annotated[int, Field(ge=16_384, le=2**40)] | None = Field(
+        default=None, description="Most bytes read in a second, by each Job. Default: no limit."
+    )
+    retry_for: Duration = Field(
+        default="2m",
+        description="For how long what may pass (a broken connection, a busy server) is tried again, with growing pauses.",
+    )
+    stall_timeout: Duration = Field(
+        default="10m",
+        description="A store that neither takes nor gives a byte nor answers for this long has failed.",
+    )
+
+
 class BackupStoreSpec(Fields):
     """Exactly one type of store, and what it counts as in the 3-2-1 rule."""
 
@@ -178,6 +197,7 @@ class BackupStoreSpec(Fields):
     object_lock: ObjectLock | None = Field(
         default=None, description="Write-once protection of each artifact."
     )
+    limits: StoreLimits = Field(default_factory=StoreLimits, description="Rates, retries and patience.")
 
     @model_validator(mode="after")
     def _one_type(self) -> "BackupStoreSpec":

@@ -13,8 +13,11 @@ from strongroom.api.backuppolicy import Compression
 from strongroom.api.encryption import AppliedEncryption
 from strongroom.api.fields import Message, Name, ResourceName, Sha256, StrictFields, Time
 from strongroom.api.result import MOST_ARTIFACTS, Artifact, TableRows
+from strongroom.api.signing import KeyId
 
 MANIFEST_NAME = "manifest.json"
+SIGNATURE_NAME = "manifest.json.sig"
+"""The Ed25519 signature (64 bytes) of the manifest's bytes. It is written before the manifest, the commit mark."""
 _RUN_LENGTH = 200
 
 
@@ -77,6 +80,14 @@ class Manifest(StrictFields):
     compression: Compression = Field(description="Codec of every artifact.")
     encryption: AppliedEncryption | None = Field(
         default=None, description="Encryption of every artifact; without it they are in the clear."
+    )
+    recovery_point: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None,
+        description="Key prefix that it was written under: a manifest that lies elsewhere was moved.",
+    )
+    signed_by: KeyId | None = Field(
+        default=None,
+        description="Key of its signature, which lies beside it; without it there is none.",
     )
     files: Annotated[list[ManifestFile], Field(min_length=1, max_length=MOST_ARTIFACTS)] = Field(
         description="The artifacts."

@@ -9,11 +9,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from strongroom.api.encryption import EncryptionKind
-from strongroom.api.fields import Bytes, Fields, Message, Name, Sha256, StrictFields, Time
+from strongroom.api.fields import Bytes, Fields, Message, Name, ResourceName, Sha256, StrictFields, Time
 
 ArtifactKind = Literal["database", "globals", "files", "config"]
 Outcome = Literal["Succeeded", "Partial", "Failed"]
-Stage = Literal["Connect", "Hooks", "Dump", "ReadBack", "Commit", "Prune", "CheckStore"]
+CopyState = Literal["Succeeded", "Failed", "Behind"]
+Signature = Literal["Valid", "Unsigned", "Untrusted", "Invalid"]
+Stage = Literal[
+    "Connect", "Hooks", "Dump", "ReadBack", "Commit", "CatchUp", "Prune", "CheckStore", "Catalogue"
+]
 VerificationLevel = Literal["List", "Full"]
 
 LISTED_TABLES = 50
@@ -28,7 +32,7 @@ class Progress(Fields):
     """The worker's last word."""
 
     stage: Stage = Field(
-        description="Connect, Dump (with the verification of the stream), ReadBack, Commit or Prune."
+        description="Connect, Dump (with the verification of the stream), ReadBack, Commit, CatchUp or Prune."
     )
     source: Name | None = Field(default=None, description="Source being read.")
     database: Annotated[str, Field(max_length=63)] | None = Field(
@@ -132,14 +136,15 @@ class Copy(Fields):
     """What one store holds of a recovery point, and what the store said of itself."""
 
     store: Name = Field(description="BackupStore.")
-    state: Literal["Succeeded", "Failed"] = Field(
-        description="Whether the copy is complete and was read back."
+    state: CopyState = Field(
+        description="Succeeded: complete and read back. Failed: the store failed. Behind: the store was too slow, and the copy is made later. What failed or is behind is caught up from a good copy."
     )
     reason: Annotated[str, Field(max_length=64)] | None = Field(default=None, description="Why it failed.")
     message: Message | None = Field(default=None, description="Why it failed, in words.")
     manifest_key: Annotated[str, Field(max_length=512)] | None = Field(
         default=None, description="Key of the manifest: the commit mark."
     )
+    verified_time: Time | None = Field(default=None, description="When the copy was last read back whole.")
 
 
 class RetentionOutcome(Fields):
@@ -187,6 +192,52 @@ class StoreReport(Fields):
     free_bytes: Bytes | None = Field(default=None, description="Free space, where known.")
 
 
+class CataloguePoint(Fields):
+    """One recovery point as its manifest in a store tells of it."""
+
+    recovery_point: Annotated[str, Field(max_length=512)] = Field(
+        description="Key prefix of the manifest and its files, as found."
+    )
+    policy: Name = Field(description="Name of the policy.")
+    policy_uid: Annotated[str, Field(max_length=64)] = Field(description="metadata.uid of the policy.")
+    run: ResourceName = Field(description="Name of the run.")
+    run_uid: Annotated[str, Field(max_length=64)] = Field(description="metadata.uid of the run.")
+    reason: Literal["Scheduled", "Manual", "Safety"] = Field(description="Why the run was made.")
+    slot: Time = Field(description="The moment that it is filed under.")
+    started_at: Time = Field(description="When reading started.")
+    finished_at: Time = Field(description="When the last artifact was verified.")
+    outcome: Literal["Succeeded", "Partial"] = Field(
+        description="Partial: files changed while they were read."
+    )
+    complete: bool = Field(description="Whether every file is there in its length.")
+    signature: Signature = Field(
+        description="Valid; Unsigned; Untrusted: by a key that is not known; Invalid: the manifest, its signature or its place was changed."
+    )
+    manifest_sha256: Sha256 = Field(description="SHA-256 of the manifest's bytes.")
+    artifacts: Annotated[list[Artifact], Field(max_length=MOST_ARTIFACTS)] = Field(
+        description="Its files, without rows by table."
+    )
+
+
+class CatalogueReport(Fields):
+    """What one store holds of a namespace, or a part of it: as much as a result can tell."""
+
+    store: Name = Field(description="BackupStore.")
+    listed_at: Time = Field(description="When the listing began: what was committed later is not in it.")
+    points: Annotated[list[CataloguePoint], Field(max_length=1000)] = Field(
+        default_factory=list, description="Recovery points in the order of their keys."
+    )
+    damaged: Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=100)] = Field(
+        default_factory=list, description="Key prefixes whose manifest cannot be read."
+    )
+    after: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="Where this part began: the prefix after which it lists, if any."
+    )
+    next: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="Where the next part begins; without it this was the last."
+    )
+
+
 class WorkResult(StrictFields):
     """The one result of a work order. A worker that leaves none has failed, whatever its exit code."""
 
@@ -212,12 +263,20 @@ class WorkResult(StrictFields):
     artifacts: Annotated[list[Artifact], Field(max_length=MOST_ARTIFACTS)] = Field(
         default_factory=list, description="What was made."
     )
+    contents: Literal["Whole", "Changed"] | None = Field(
+        default=None,
+        description="Changed: files changed while they were read, and the policy does not accept that.",
+    )
+    manifest_sha256: Sha256 | None = Field(
+        default=None, description="SHA-256 of the manifest, the same in every store."
+    )
     copies: Annotated[list[Copy], Field(max_length=8)] = Field(
         default_factory=list, description="What each store holds."
     )
     retention: Annotated[list[RetentionOutcome], Field(max_length=8)] = Field(
         default_factory=list, description="What was deleted."
     )
+    catalogue: CatalogueReport | None = Field(default=None, description="For kind Catalogue.")
     stores: Annotated[list[StoreReport], Field(max_length=8)] = Field(
         default_factory=list, description="What the stores said."
     )

@@ -7,11 +7,12 @@ from pydantic import BaseModel, Field
 from strongroom.api.backuppolicy import Compression, Retention, Verification
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.encryption import Encryption
-from strongroom.api.fields import Name, ResourceName, SecretKeyReference, StrictFields, Time
+from strongroom.api.fields import Name, ResourceName, SecretKeyReference, Sha256, StrictFields, Time
 from strongroom.api.hooks import Hooks
+from strongroom.api.signing import Signing
 from strongroom.api.sources import Source
 
-OrderKind = Literal["Backup", "CheckStore"]
+OrderKind = Literal["Backup", "CatchUp", "CheckStore", "Catalogue"]
 
 
 class OrderStore(StrictFields):
@@ -39,7 +40,11 @@ class BackupOrder(StrictFields):
     encryption: Encryption | None = Field(
         default=None, description="Encryption of the artifacts; without it they are stored in the clear."
     )
+    signing: Signing | None = Field(default=None, description="Signature of the manifest.")
     verification: Verification = Field(description="How much is proved of each artifact.")
+    min_copies: Annotated[int, Field(ge=1, le=8)] | None = Field(
+        default=None, description="Stores that must hold a good copy for a success; without it all."
+    )
     min_size_percent: Annotated[int, Field(ge=0, le=100)] = Field(
         description="Share of earlier dumps' median below which a dump fails."
     )
@@ -52,12 +57,38 @@ class BackupOrder(StrictFields):
     )
 
 
+class CatchUpOrder(StrictFields):
+    """A recovery point that some stores hold and others of the order lack: it is copied, the source is not read."""
+
+    policy: Name = Field(description="Name of the policy: part of every key.")
+    policy_uid: Annotated[str, Field(max_length=64)] = Field(description="metadata.uid of the policy.")
+    recovery_point: Annotated[str, Field(max_length=512)] = Field(description="Key prefix of the files.")
+    manifest_sha256: Sha256 | None = Field(
+        default=None, description="SHA-256 of the manifest that the run has written, where it is known."
+    )
+    encryption: Encryption | None = Field(
+        default=None, description="The policy's encryption, for the keys that prove what was copied."
+    )
+    signing: Signing | None = Field(default=None, description="Keys whose signatures count.")
+
+
+class CatalogueOrder(StrictFields):
+    """Tell what the order's only store holds of the namespace."""
+
+    after: Annotated[str, Field(max_length=512)] | None = Field(
+        default=None, description="List recovery points after this key prefix."
+    )
+    trusted_keys: Annotated[list[SecretKeyReference], Field(max_length=64)] = Field(
+        default_factory=list, description="Public or private keys (PEM) whose signatures count."
+    )
+
+
 class WorkOrder(StrictFields):
     """One order, carried out by one worker process."""
 
     version: Literal[1] = Field(default=1, description="Version of this message.")
     kind: OrderKind = Field(
-        description="Backup, or CheckStore: list, write, read and delete a probe in each store."
+        description="Backup; CatchUp: copy a recovery point to the stores that lack it; CheckStore: list, write, read and delete a probe in each store; Catalogue: tell what a store holds."
     )
     namespace: Name = Field(description="Namespace of the resources: part of every key.")
     run_uid: Annotated[str, Field(min_length=1, max_length=64)] = Field(
@@ -67,6 +98,8 @@ class WorkOrder(StrictFields):
         description="Where to write."
     )
     backup: BackupOrder | None = Field(default=None, description="For kind Backup.")
+    catch_up: CatchUpOrder | None = Field(default=None, description="For kind CatchUp.")
+    catalogue: CatalogueOrder | None = Field(default=None, description="For kind Catalogue.")
     deadline_seconds: Annotated[int, Field(ge=1, le=2_592_000)] = Field(
         description="The worker ends itself after this many seconds."
     )
@@ -82,6 +115,11 @@ class WorkOrder(StrictFields):
     def secrets(self) -> list[SecretKeyReference]:
         """Every Secret key that the order's parts refer to, in their order, each once."""
         return list(dict.fromkeys(_references(self)))
+
+    def store_secrets(self) -> list[SecretKeyReference]:
+        """Those that only the stores refer to: one that is missing costs that store's copy, and no more."""
+        others = {ref for part in (self.backup, self.catch_up, self.catalogue) for ref in _references(part)}
+        return [ref for ref in dict.fromkeys(_references(self.stores)) if ref not in others]
 
 
 def _references(part: object) -> list[SecretKeyReference]:
