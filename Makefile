@@ -27,7 +27,7 @@ format: setup  ## Format, and mend what the linter can mend
 test: check  ## Everything: the gate, unit, contract, integration, end to end
 	@scripts/setup.sh --tests
 	$(BIN)/python -m tests.images.build
-	$(BIN)/python -m pytest tests --ignore=tests/bench $(PYTEST_FLAGS)
+	@scripts/test.sh $(PYTEST_FLAGS)
 
 demo: setup  ## The main job, end to end, in .demo/ (KEEP=1 leaves it running)
 	@KEEP=$(KEEP) scripts/demo.sh

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = Path(sys.executable).parent / "kubectl"
 
 
-def eventually(what: str, check: Callable[[], Any], seconds: float = 60.0, every: float = 0.2) -> Any:
+def eventually(what: str, check: Callable[[], Any], seconds: float = 120.0, every: float = 0.2) -> Any:
     """The first true answer of `check`; fails with its last answer when the time is over."""
     deadline = time.monotonic() + seconds
     answer: Any = None
@@ -174,7 +174,7 @@ class Stronghold:
         return answer
 
     def when(
-        self, kind: str, name: str, type_: str, status: str = "True", seconds: float = 45
+        self, kind: str, name: str, type_: str, status: str = "True", seconds: float = 120
     ) -> dict[str, Any]:
         """The object once its condition has that status."""
 
@@ -185,7 +185,7 @@ class Stronghold:
         body: dict[str, Any] = eventually(f"{kind} {name} has {type_}={status}", so, seconds)
         return body
 
-    def finished_run(self, name: str, seconds: float = 90) -> dict[str, Any]:
+    def finished_run(self, name: str, seconds: float = 240) -> dict[str, Any]:
         """The run once its phase is terminal."""
 
         def terminal() -> dict[str, Any] | None:

@@ -32,7 +32,7 @@ def test_the_run_succeeds_verified_whole_and_read_back(first_run: dict) -> None:
 
 
 def test_kubectl_wait_sees_the_condition(hold: Stronghold, first_run: dict) -> None:
-    hold.kubectl("wait", "--for=condition=Succeeded", "backuprun/shop-first", "--timeout=10s")
+    hold.kubectl("wait", "--for=condition=Succeeded", "backuprun/shop-first", "--timeout=60s")
 
 
 def test_the_rows_counted_are_the_rows_there_are(shop: Shop, first_run: dict) -> None:

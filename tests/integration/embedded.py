@@ -53,7 +53,7 @@ def served(state: Path) -> Iterator[EmbeddedApi]:
         api.kill()
 
 
-async def until(look: Callable[[], Awaitable[T]], what: str, *, seconds: float = 30) -> T:
+async def until(look: Callable[[], Awaitable[T]], what: str, *, seconds: float = 90) -> T:
     """The first true answer of `look`; fails with `what` when there is none in time."""
     last: Any = None
     with anyio.move_on_after(seconds):

@@ -170,7 +170,7 @@ class Host:
     async def look(self, job):
         return await self.client.get(JOBS, job["metadata"]["namespace"], job["metadata"]["name"])
 
-    async def finished(self, job, *, seconds=30):
+    async def finished(self, job, *, seconds=120):
         """The Job once it is Complete or Failed, as (condition, its reason, result, the Job)."""
 
         async def end():

@@ -94,7 +94,7 @@ async def test_a_database_is_backed_up_by_a_container_with_the_least_it_needs(
         job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
         container = await worker_of(isolating)
         (seen,) = json.loads(isolating.docker("inspect", container))
-    condition, _, result, found = await box.finished(job, seconds=60)
+    condition, _, result, found = await box.finished(job, seconds=180)
     assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
     assert list((tmp_path / "store").rglob("manifest.json"))
     host = seen["HostConfig"]
@@ -128,7 +128,7 @@ async def test_a_bucket_is_written_to_from_a_container(box, isolating, s3_server
     order = json.loads(source_order(box, tmp_path, {"files": {"path": str(tmp_path / "files")}}))
     order["stores"] = [{"name": "vault", "spec": bucket_spec(s3_server.endpoint, bucket)}]
     job = await box.send("shop", order=json.dumps(order))
-    condition, _, result, found = await box.finished(job, seconds=90)
+    condition, _, result, found = await box.finished(job, seconds=180)
     assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
     assert any(name.endswith("manifest.json") for name in s3_server.objects(bucket))
     for text in (json.dumps(found), box.log.read_text()):
@@ -155,7 +155,7 @@ async def test_what_a_container_encrypts_opens_with_the_stock_tools_alone(box, i
             order["runUid"] = order["backup"]["run"] = f"run-{kind}"
             order["backup"]["encryption"] = {kind: fields} | verified[kind]
             job = await box.send("shop", order=json.dumps(order))
-            condition, _, result, found = await box.finished(job, seconds=90)
+            condition, _, result, found = await box.finished(job, seconds=180)
             assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
             (artifact,) = result["artifacts"]
             assert artifact["verification"]["readBackTo"] == "Plain"
@@ -168,7 +168,7 @@ async def test_what_a_container_encrypts_opens_with_the_stock_tools_alone(box, i
 async def test_no_secret_is_in_the_engines_events(box, isolating, server, tmp_path):
     since = str(int(time.time()))
     job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
-    assert (await box.finished(job, seconds=60))[0] == "Complete"
+    assert (await box.finished(job, seconds=180))[0] == "Complete"
     events = isolating.docker(
         "events", f"--since={since}", f"--until={int(time.time()) + 1}", "--format={{json .}}"
     )
@@ -184,7 +184,7 @@ async def test_a_worker_outlives_its_agent_and_is_taken_up_again(box, isolating,
         box.start(**box.settings)
         await until_active(box, job)
         assert workers(isolating) == [container]
-    condition, _, result, found = await box.finished(job, seconds=60)
+    condition, _, result, found = await box.finished(job, seconds=180)
     assert (condition, found["status"]["failed"]) == ("Complete", 0), result["message"]
     await box.cleared(job)
     assert workers(isolating) == []
@@ -201,7 +201,7 @@ async def test_the_deadline_and_the_jobs_deletion_end_the_container(box, isolati
     order = json.dumps(network_order(box, server, tmp_path / "store"))
     with held(server):
         job = await box.send("shop", order=order, activeDeadlineSeconds=6)
-        condition, reason, _, _ = await box.finished(job, seconds=60)
+        condition, reason, _, _ = await box.finished(job, seconds=180)
         assert (condition, reason) == ("Failed", "DeadlineExceeded")
         await box.cleared(job)
         assert workers(isolating) == []
@@ -217,7 +217,7 @@ async def test_a_killed_container_is_a_lost_worker_that_is_tried_again(box, isol
         job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
         isolating.docker("kill", await worker_of(isolating))
         await until_failed(box, job)
-    condition, _, result, found = await box.finished(job, seconds=90)
+    condition, _, result, found = await box.finished(job, seconds=180)
     assert (condition, found["status"]["failed"]) == ("Complete", 1), result["message"]
 
 
@@ -286,7 +286,7 @@ async def test_volumes_paths_and_a_database_in_its_container_are_read_through_ga
         hooks={"stop": [{"name": "app"}], "stopTimeout": "1s"},
     )
     job = await box.send("shop", order=order)
-    condition, _, result, found = await box.finished(job, seconds=90)
+    condition, _, result, found = await box.finished(job, seconds=180)
     assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
     assert isolating.docker("inspect", "--format={{.State.Running}}", app) == "true"
     (manifest,) = (tmp_path / "store").rglob("manifest.json")
@@ -340,7 +340,7 @@ async def test_a_job_that_finds_no_engine_says_so_and_runs_when_it_is_back(box, 
     job = await box.send("shop", order=order, backoffLimit=50)
     await until_failed(box, job)
     await asyncio.to_thread(isolating.start)
-    condition, _, result, _ = await box.finished(job, seconds=90)
+    condition, _, result, _ = await box.finished(job, seconds=180)
     assert condition == "Complete", result["message"]
 
 
@@ -370,12 +370,12 @@ async def test_the_host_alone_chooses_containers_where_the_image_is_present(box,
     box.kill()
     box.start(**box.settings | {"isolation": "auto", "worker_image": "strongroom:absent"})
     job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
-    assert (await box.finished(job, seconds=60))[0] == "Failed"  # the tests' own worker runs as a process
+    assert (await box.finished(job, seconds=180))[0] == "Failed"  # the tests' own worker runs as a process
     assert "is process" in box.log.read_text()
     box.kill()
     box.start(**box.settings | {"isolation": "auto"})
     job = await box.send("shop", order=json.dumps(network_order(box, server, tmp_path / "store")))
-    assert (await box.finished(job, seconds=60))[0] == "Complete"
+    assert (await box.finished(job, seconds=180))[0] == "Complete"
     assert "is container" in box.log.read_text()
 
 
@@ -400,7 +400,7 @@ async def test_a_projects_configuration_and_a_containers_own_files_are_read_in_i
         {"config": {"project": "blog", "allowUnencrypted": True}},
         {"files": {"inContainer": {"container": {"name": "blog"}, "path": "/etc/nginx"}}},
     )
-    condition, _, result, _ = await box.finished(await box.send("shop", order=order), seconds=90)
+    condition, _, result, _ = await box.finished(await box.send("shop", order=order), seconds=180)
     isolating.docker("rm", "--force", "blog")
     assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
     names = sorted(path.name.partition(".")[0] for path in (tmp_path / "store").rglob("*.tar*"))

@@ -45,7 +45,7 @@ def gate(engine, containers, tmp_path_factory):
     (folder / "gate.json").write_bytes(rules_text(rules))
     command = [sys.executable, "-m", "strongroom.agent.gate", str(folder / "gate.json")]
     with subprocess.Popen(command, cwd=folder) as process:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (folder / "docker.sock").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -196,7 +196,7 @@ def test_programs_end_with_the_worker_that_started_them(engine, gate, containers
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout.readline() == "started\n"
         worker.kill()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while "577" in engine.docker("top", "ours", "-o", "pid,args"):
         assert time.monotonic() < deadline, "sleep 577 still runs"
         time.sleep(0.05)

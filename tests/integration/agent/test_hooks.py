@@ -149,7 +149,7 @@ async def test_whatever_is_killed_exactly_what_ran_runs(own_host, services, kill
         watched = Watched(own_host, services, job)
         await asyncio.to_thread(watched.until, moment)
         await asyncio.to_thread(kill, own_host, services, watched)
-        condition, _, result, _ = await own_host.finished(job, seconds=60)
+        condition, _, result, _ = await own_host.finished(job, seconds=180)
         assert (condition, result["outcome"]) == ("Complete", "Succeeded"), (moment, result["message"])
         await own_host.cleared(job)
         assert services.states() == RUNNING, moment
@@ -177,7 +177,7 @@ async def test_two_jobs_that_stop_one_service_take_turns(own_host, services):
     await until(lambda: claimed(watched), "both Jobs are claimed")
     await asyncio.to_thread(watch)
     for job in jobs:
-        condition, _, result, _ = await own_host.finished(job, seconds=60)
+        condition, _, result, _ = await own_host.finished(job, seconds=180)
         assert (condition, result["outcome"]) == ("Complete", "Succeeded"), result["message"]
     assert [each.most for each in watched] == [1, 2]
     assert not any(together)
@@ -193,7 +193,7 @@ async def test_while_the_engine_is_away_the_result_is_told_and_services_run_when
     watched = Watched(own_host, services, job)
     await asyncio.to_thread(watched.until, "while it reads")
     await asyncio.to_thread(services.engine.kill)
-    condition, _, result, _ = await own_host.finished(job, seconds=60)
+    condition, _, result, _ = await own_host.finished(job, seconds=180)
     assert (condition, result["reason"]) == ("Failed", "EngineUnreachable")
     assert "still to be undone on the host" in result["message"]
     own_host.kill()
@@ -210,7 +210,7 @@ async def test_commands_that_a_killed_worker_owes_are_run_by_the_agent(own_host,
     watched = Watched(own_host, services, job)
     await asyncio.to_thread(watched.until, "after a stop")
     kill_worker(own_host, services, watched)
-    condition, _, result, _ = await own_host.finished(job, seconds=60)
+    condition, _, result, _ = await own_host.finished(job, seconds=180)
     assert (condition, result["reason"]) == ("Failed", "WorkerLost")
     assert services.said() == ["failed", "after"]
     assert services.states() == RUNNING
@@ -234,7 +234,7 @@ async def test_a_service_that_does_not_start_again_is_told_and_tried_on(own_host
     watched = Watched(own_host, services, job)
     await asyncio.to_thread(watched.until, "after a stop")
     services.run("squatter", published)
-    condition, _, result, _ = await own_host.finished(job, seconds=60)
+    condition, _, result, _ = await own_host.finished(job, seconds=180)
     assert (condition, result["reason"]) == ("Failed", "HookFailed")
     assert "still to be undone on the host: container shop-proxy cannot be started" in result["message"]
     services.engine.docker("rm", "--force", "squatter")

@@ -137,7 +137,7 @@ def older_kubectl(
     return build_kubectl(request.param, server, namespace, tmp_path_factory)
 
 
-def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 60) -> Any:
     """The first true answer of `check`, within a deadline."""
     end = time.monotonic() + seconds
     while not (answer := check()):

@@ -35,7 +35,7 @@ class Running:
             base_url=self.endpoint.url,
             verify=ssl.create_default_context(cafile=self.ca),
             headers={"authorization": f"Bearer {self.token(role)}", **headers},
-            timeout=15,
+            timeout=60,
         )
 
 

@@ -92,7 +92,7 @@ def test_acknowledged_writes_survive_and_watches_resume_without_a_gap(process):
         ports.add(running.endpoint.port)
     with Watch(running, WIDGETS, resourceVersion=resume) as watch, running.client() as client:
         client.post(WIDGETS, json=build_widget("last"))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not any(event["object"]["metadata"]["name"] == "last" for event in watch.events):
             assert time.monotonic() < deadline
             time.sleep(0.05)

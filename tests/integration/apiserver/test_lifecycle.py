@@ -108,7 +108,7 @@ def test_finished_jobs_and_old_events_go(api, namespace):
     then = (datetime.now(UTC) - timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     condition = {"type": "Complete", "status": "True", "lastTransitionTime": then}
     api.patch(f"{jobs}/j/status", json={"status": {"conditions": [condition]}}, headers=MERGE)
-    eventually(is_gone(api, f"{jobs}/j"), seconds=20)
+    eventually(is_gone(api, f"{jobs}/j"), seconds=60)
 
 
 def test_a_new_definition_is_served_at_once_and_takes_its_objects_with_it(api, namespace):

@@ -85,7 +85,7 @@ class World:
             yield task
         finally:
             stop.set()
-            await asyncio.wait_for(task, 20)
+            await asyncio.wait_for(task, 60)
 
     # -- objects ----------------------------------------------------------------------------------------------------
 
@@ -129,7 +129,7 @@ class World:
         conditions = (await self.get(kind, name)).get("status", {}).get("conditions", [])
         return next((each for each in conditions if each["type"] == type_), {})
 
-    async def until_phase(self, *phases: str, run: str = "by-hand", seconds: float = 20) -> dict[str, Any]:
+    async def until_phase(self, *phases: str, run: str = "by-hand", seconds: float = 90) -> dict[str, Any]:
         async def reached():
             found = await self.get(RUNS, run)
             return found if found.get("status", {}).get("phase") in phases else None
