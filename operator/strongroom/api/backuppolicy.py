@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from strongroom.api.conditions import Condition
+from strongroom.api.drills import Drill, LastDrill
 from strongroom.api.encryption import Encryption
-from strongroom.api.fields import Bytes, Duration, Fields, Line, Message, Name, ResourceName, Time
+from strongroom.api.fields import Bytes, Duration, Fields, Message, Name, ResourceName, Time
 from strongroom.api.hooks import Hooks
 from strongroom.api.rules import rule, with_rules
 from strongroom.api.signing import Signing
@@ -69,6 +70,10 @@ class Retention(Fields):
     keep_yearly: Keep | None = Field(
         default=None, description="Keep the newest backup of each of the last n years that have one."
     )
+    keep_safety: Duration = Field(
+        default="14d",
+        description="How long the backups made before a restore are kept. They count for no other rule, and minKeep does not count them either.",
+    )
     min_keep: Keep = Field(
         default=1, description="Never keep fewer verified backups than this, whatever the rules say."
     )
@@ -98,15 +103,6 @@ class Freshness(Fields):
     max_age: Duration | None = Field(
         default=None,
         description="Age at which the policy stops being fresh. Default: 1.05 times the schedule's longest gap, and at least 5 minutes more than it.",
-    )
-
-
-class Drill(Fields):
-    """A regular restore into a throw-away server, with checks."""
-
-    schedule: Line = Field(description="When to drill: five cron fields or a word such as @weekly.")
-    target_seconds: Annotated[int, Field(ge=1, le=604_800)] | None = Field(
-        default=None, description="Longest acceptable time to restore, in seconds."
     )
 
 
@@ -252,4 +248,6 @@ class BackupPolicyStatus(Fields):
         default=None, description="Recovery points in the first store."
     )
     total_bytes: Bytes | None = Field(default=None, description="Stored bytes of those recovery points.")
+    last_drill: LastDrill | None = Field(default=None, description="The newest drill that could run.")
+    next_drill_time: Time | None = Field(default=None, description="When the next drill starts.")
     message: Message | None = Field(default=None, description="The most important thing to know now.")

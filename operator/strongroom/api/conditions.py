@@ -14,6 +14,7 @@ MESSAGE_LENGTH = 1024
 READY = "Ready"
 FRESH = "Fresh"
 COPIES_SATISFIED = "CopiesSatisfied"
+DRILLED = "Drilled"
 SUCCEEDED = "Succeeded"
 RETENTION_BLOCKED = "RetentionBlocked"
 TARGET_SHARED = "TargetShared"

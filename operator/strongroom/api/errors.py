@@ -161,6 +161,64 @@ class Reason(Enum):
         "Correct the key that the message names: a public key that is valid now, and for verificationKeySecret a private key of one of the recipients, without a passphrase.",
     )
     EncryptionFailed = ErrorKind(118, True, "Read the message: it is the encrypting program's own.")
+    # Restores and drills.
+    BackupNotFound = ErrorKind(
+        40,
+        False,
+        "Name a run or a time that has a verified backup (strongroom artifacts list), or sync the store's catalogue.",
+    )
+    ManifestUntrusted = ErrorKind(
+        41,
+        False,
+        "Its signature is missing, unknown or wrong: restore another copy or run, and find out who has written to the store.",
+    )
+    DecryptionFailed = ErrorKind(
+        42, False, "Name the Secret with the private key or passphrase in spec.decryptionKeySecret."
+    )
+    ServerTooOld = ErrorKind(43, False, "Restore to a server of the dump's major version or a newer one.")
+    ExtensionMissing = ErrorKind(44, False, "Install the extension that the message names on the server.")
+    TargetExists = ErrorKind(45, False, "Choose another name, or remove what is there.")
+    TargetMissing = ErrorKind(46, False, "Correct the target that the message names, or create it.")
+    TargetInUse = ErrorKind(
+        47,
+        False,
+        "Drop the prepared transactions, replication slots or subscriptions that the message names first.",
+    )
+    NotEnoughSpace = ErrorKind(48, False, "Free as much room as the message names, or restore elsewhere.")
+    RestoreFailed = ErrorKind(
+        49, False, "Read the message: it is pg_restore's or tar's own. The old state stands."
+    )
+    ComparisonFailed = ErrorKind(
+        50,
+        False,
+        "What was restored differs from the manifest: restore another copy or run. The old state stands.",
+    )
+    HealthCheckFailed = ErrorKind(
+        51,
+        False,
+        "The application did not become healthy on the restored state; look at its log. The old state is back.",
+    )
+    ArchiveRefused = ErrorKind(
+        52,
+        False,
+        "The archive holds what must not be extracted; if it is yours and meant so, set allowSpecialFiles.",
+    )
+    UrlForbidden = ErrorKind(
+        53,
+        False,
+        "Let the health check fetch an address of the host or its containers, or allow it on the host (--allow-url).",
+    )
+    RollBackFailed = ErrorKind(
+        54,
+        True,
+        "The old state could not be put back by itself: the message says what stands where. Nothing was dropped.",
+    )
+    ConfirmationWrong = ErrorKind(
+        55, False, "Set spec.confirm to exactly what status.plan.confirmation says."
+    )
+    DrillFailed = ErrorKind(
+        56, False, "The backup did not restore as it should: look at the checks, and drill another copy."
+    )
     InternalError = ErrorKind(
         120, True, "This is a fault of Strongroom: please report it with the worker's log."
     )

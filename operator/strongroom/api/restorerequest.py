@@ -5,21 +5,31 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from strongroom.api.conditions import Condition
+from strongroom.api.containers import ContainerSelector, VolumeName
 from strongroom.api.fields import (
     AbsolutePath,
     Duration,
     Fields,
+    Host,
     Identifier,
     Line,
     Message,
     Name,
+    Port,
     ResourceName,
+    SecretKeyReference,
     Time,
 )
+from strongroom.api.healthchecks import HealthCheck
+from strongroom.api.restoring import MOST_ITEMS, CheckResult, Replaced, RestorePlan, RestoreStep
+from strongroom.api.result import Progress
 from strongroom.api.rules import rule, with_rules
+from strongroom.api.sources import PostgresTls
 
 RestoreMode = Literal["InPlace", "NewDatabase", "Directory", "Drill"]
-RestorePhase = Literal["Pending", "AwaitingConfirmation", "Running", "Succeeded", "Failed"]
+RestorePhase = Literal[
+    "Pending", "Planning", "AwaitingConfirmation", "Securing", "Running", "Succeeded", "Failed"
+]
 
 
 class RestoreFrom(Fields):
@@ -52,7 +62,13 @@ class RestoreFrom(Fields):
     sources: Annotated[list[Name], Field(max_length=16)] = Field(
         default_factory=list, description="Only these sources; none means all."
     )
-    store: Name | None = Field(default=None, description="Store to read from first.")
+    databases: Annotated[list[Identifier], Field(max_length=64)] = Field(
+        default_factory=list, description="Only these databases of them; none means all."
+    )
+    store: Name | None = Field(
+        default=None,
+        description="Store to read from first. Without it, and if it fails: the others with a good copy.",
+    )
 
     @model_validator(mode="after")
     def _one_choice(self) -> "RestoreFrom":
@@ -65,85 +81,145 @@ class RestoreFrom(Fields):
         return self
 
 
+class RestorePostgres(Fields):
+    """The server and role that restore, where they are not the source's own."""
+
+    model_config = with_rules(
+        rule("!(has(self.host) && has(self.container))", "needs at most one of host and container"),
+    )
+
+    host: Host | None = Field(default=None, description="Another server, by host name or address.")
+    container: ContainerSelector | None = Field(default=None, description="Another server, by its container.")
+    port: Port | None = Field(
+        default=None, description="TCP port. Default: the source's, or 5432 for another server."
+    )
+    tls: PostgresTls | None = Field(
+        default=None, description="Protection of the connection. Default: the source's."
+    )
+    user: Identifier | None = Field(
+        default=None,
+        description="Role that restores: it must be able to create databases and to act as their owner. Default: the source's.",
+    )
+    password_secret: SecretKeyReference | None = Field(
+        default=None, description="Secret key holding that role's password. Default: the source's."
+    )
+
+    @model_validator(mode="after")
+    def _one_server(self) -> "RestorePostgres":
+        if self.host is not None and self.container is not None:
+            raise ValueError("needs at most one of host and container")
+        return self
+
+
 class RestoreTarget(Fields):
     """Where to."""
 
-    mode: RestoreMode = Field(description="InPlace, NewDatabase, Directory or Drill.")
+    model_config = with_rules(
+        rule(
+            "(self.mode == 'NewDatabase') == has(self.database)",
+            "database goes with mode NewDatabase, which needs it",
+        ),
+        rule(
+            "(self.mode == 'Directory') == (has(self.path) != has(self.volume))",
+            "mode Directory needs either path or volume, which go with no other mode",
+        ),
+    )
+
+    mode: RestoreMode = Field(
+        description="InPlace: over what was backed up, after confirmation. NewDatabase: one database beside the old. Directory: everything as files, into a new or empty folder or volume. Drill: into a throw-away server, to see whether it works."
+    )
+    host: Name | None = Field(
+        default=None, description="DockerHost whose agent restores. Default: the policy's."
+    )
+    postgres: RestorePostgres | None = Field(
+        default=None,
+        description="Server and role that databases are restored with, where not the source's own.",
+    )
     database: Identifier | None = Field(
-        default=None, description="Name of the new database, for NewDatabase."
+        default=None, description="Name of the new database, for NewDatabase. One that exists is refused."
     )
     path: AbsolutePath | None = Field(
-        default=None, description="Empty folder to restore into, for Directory."
+        default=None,
+        description="New or empty folder of the host, for Directory. The host's agent must allow it.",
     )
+    volume: VolumeName | None = Field(default=None, description="New or empty volume, for Directory.")
 
-
-class HealthCheck(Fields):
-    """How to see that the application works after a restore."""
-
-    url: Annotated[str, Field(max_length=1024, pattern=r"^https?://[^\s]+$")] = Field(
-        description="URL that is fetched."
-    )
-    expect_status: Annotated[int, Field(ge=100, le=599)] = Field(
-        default=200, description="HTTP status that means healthy."
-    )
-    timeout: Duration = Field(default="60s", description="How long to try.")
+    @model_validator(mode="after")
+    def _fitting(self) -> "RestoreTarget":
+        if (self.mode == "NewDatabase") != (self.database is not None):
+            raise ValueError("database goes with mode NewDatabase, which needs it")
+        if (self.mode == "Directory") != ((self.path is None) != (self.volume is None)):
+            raise ValueError("mode Directory needs either path or volume, which go with no other mode")
+        return self
 
 
 class RestoreRequestSpec(Fields):
     """What the user wants. Immutable but for `confirm`."""
 
     model_config = with_rules(
-        rule(
-            "self.from == oldSelf.from",
-            "from is immutable: create another request",
+        rule("self.from == oldSelf.from", "from is immutable: create another request"),
+        rule("self.target == oldSelf.target", "target is immutable: create another request"),
+        *(
+            rule(
+                f"has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})",
+                f"{name} is immutable: create another request",
+            )
+            for name in ("stopServices", "healthCheck", "decryptionKeySecret", "jobs")
         ),
         rule(
-            "self.target == oldSelf.target",
-            "target is immutable: create another request",
+            "self.safetyBackup == oldSelf.safetyBackup && self.strategy == oldSelf.strategy && self.keepReplaced == oldSelf.keepReplaced && self.stopTimeout == oldSelf.stopTimeout && self.allowSpecialFiles == oldSelf.allowSpecialFiles && self.deadline == oldSelf.deadline && self.backoffLimit == oldSelf.backoffLimit",
+            "everything but confirm is immutable: create another request",
         ),
-        rule(
-            "has(self.stopServices) == has(oldSelf.stopServices) && (!has(self.stopServices) || self.stopServices == oldSelf.stopServices)",
-            "stopServices is immutable: create another request",
-        ),
-        rule(
-            "has(self.healthCheck) == has(oldSelf.healthCheck) && (!has(self.healthCheck) || self.healthCheck == oldSelf.healthCheck)",
-            "healthCheck is immutable: create another request",
-        ),
-        rule(
-            "self.safetyBackup == oldSelf.safetyBackup && self.strategy == oldSelf.strategy",
-            "safetyBackup and strategy are immutable: create another request",
-        ),
+        rule("self.strategy == 'Swap' || self.target.mode == 'InPlace'", "strategy goes with mode InPlace"),
     )
 
     from_: RestoreFrom = Field(alias="from", description="Which backup.")
     target: RestoreTarget = Field(description="Where to.")
     confirm: Line | None = Field(
         default=None,
-        description="Name of what will be overwritten. Without it an in-place request stops and shows its plan.",
+        description="Name of what will be overwritten, as status.plan.confirmation says it. Without it an in-place request stops and shows its plan.",
     )
-    stop_services: Annotated[list[Name], Field(max_length=32)] = Field(
-        default_factory=list, description="Services stopped while data is replaced, and started again."
+    stop_services: Annotated[list[ContainerSelector], Field(max_length=32)] = Field(
+        default_factory=list,
+        description="Services stopped while the new takes the old one's place, and started again: exactly those that ran.",
+    )
+    stop_timeout: Duration = Field(
+        default="30s", description="How long a service may take to stop before it is killed."
     )
     health_check: HealthCheck | None = Field(
-        default=None, description="Checked after services are started; a failure swaps back."
+        default=None, description="Checked after services are started; a failure puts the old state back."
     )
-    safety_backup: bool = Field(default=True, description="Back up the present state first.")
-    strategy: Literal["Swap", "Clean"] = Field(
+    safety_backup: bool = Field(
+        default=True,
+        description="Back up the present state of what is overwritten first (a run with reason Safety).",
+    )
+    strategy: Literal["Swap", "Clean", "DropAndCreate"] = Field(
         default="Swap",
-        description="Swap restores beside the old database and renames; Clean restores over it.",
+        description="Swap restores beside the old, compares, and exchanges names. Clean restores over a database (pg_restore --clean --if-exists), DropAndCreate makes it anew first; both while services are stopped, and with the safety backup as the way back.",
     )
-
-
-class RestoreStep(Fields):
-    """One step of a restore."""
-
-    name: Annotated[str, Field(max_length=64)] = Field(description="Name of the step.")
-    state: Literal["Pending", "Running", "Succeeded", "Failed", "Skipped", "RolledBack"] = Field(
-        description="State of the step."
+    keep_replaced: Duration = Field(
+        default="24h",
+        description="How long what was replaced is kept beside the new. 0s: not longer than the restore.",
     )
-    started_at: Time | None = Field(default=None, description="When it started.")
-    finished_at: Time | None = Field(default=None, description="When it ended.")
-    message: Message | None = Field(default=None, description="What happened.")
+    decryption_key_secret: SecretKeyReference | None = Field(
+        default=None,
+        description="Secret key holding a private key (an age or SSH identity, an OpenPGP private key) or passphrase that decrypts the backup. Default: what the policy's encryption names. It may be deleted afterwards.",
+    )
+    allow_special_files: bool = Field(
+        default=False,
+        description="Also restore device files, and set-user-id and set-group-id bits, which are refused or taken off otherwise.",
+    )
+    jobs: Annotated[int, Field(ge=1, le=32)] | None = Field(
+        default=None,
+        description="Tables and indexes restored at a time (pg_restore --jobs), where there is room for the dump on the host. Default: up to 4, by the host's cores.",
+    )
+    deadline: Duration = Field(
+        default="6h", description="A restore that takes longer is ended, undone and failed."
+    )
+    backoff_limit: Annotated[int, Field(ge=0, le=10)] = Field(
+        default=2,
+        description="How often it is tried again after a failure that may pass, or when its worker was killed.",
+    )
 
 
 class RestoreRequestStatus(Fields):
@@ -161,20 +237,39 @@ class RestoreRequestStatus(Fields):
     )
     phase: RestorePhase = Field(
         default="Pending",
-        description="Pending, AwaitingConfirmation, Running; then Succeeded or Failed for good.",
+        description="Pending, Planning, AwaitingConfirmation, Securing (the safety backup), Running; then Succeeded or Failed for good.",
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
         description="Succeeded, with a stable reason.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
-    plan: Annotated[list[Message], Field(max_length=64)] = Field(
-        default_factory=list, description="What will be done, line by line."
+    plan: RestorePlan | None = Field(default=None, description="What will be done.")
+    planned_time: Time | None = Field(default=None, description="When the plan was made.")
+    job: ResourceName | None = Field(default=None, description="Name of the Job under way, or the last one.")
+    safety_run: ResourceName | None = Field(
+        default=None, description="BackupRun that holds the state before the restore."
     )
+    start_time: Time | None = Field(default=None, description="When the restore itself began.")
+    completion_time: Time | None = Field(default=None, description="When the request became terminal.")
+    progress: Progress | None = Field(default=None, description="The worker's last word while it is at it.")
     steps: Annotated[list[RestoreStep], Field(max_length=32)] = Field(
         default_factory=list, description="What was done, step by step."
     )
+    checks: Annotated[list[CheckResult], Field(max_length=200)] = Field(
+        default_factory=list, description="What was compared, with expected and found."
+    )
+    store: Name | None = Field(default=None, description="Store that was read from.")
+    rolled_back: bool = Field(default=False, description="Whether the old state was put back after a swap.")
+    replaced: Annotated[list[Replaced], Field(max_length=MOST_ITEMS)] = Field(
+        default_factory=list, description="What was replaced and is kept until dropTime."
+    )
+    drop_time: Time | None = Field(default=None, description="When what was replaced is dropped.")
+    dropped_time: Time | None = Field(default=None, description="When what was replaced was dropped.")
     restore_seconds: Annotated[float, Field(ge=0)] | None = Field(
         default=None, description="Seconds from start to a healthy application."
+    )
+    differences: Annotated[list[Message], Field(max_length=100)] = Field(
+        default_factory=list, description="Configuration files that the restore changed, added or took away."
     )
     message: Message | None = Field(default=None, description="What happened, and what to do about it.")

@@ -10,13 +10,30 @@ from pydantic import Field
 
 from strongroom.api.encryption import EncryptionKind
 from strongroom.api.fields import Bytes, Fields, Message, Name, ResourceName, Sha256, StrictFields, Time
+from strongroom.api.restoring import DrillOutcome, RestoreOutcome, RestorePlan, RestoreStep
 
 ArtifactKind = Literal["database", "globals", "files", "config"]
 Outcome = Literal["Succeeded", "Partial", "Failed"]
 CopyState = Literal["Succeeded", "Failed", "Behind"]
 Signature = Literal["Valid", "Unsigned", "Untrusted", "Invalid"]
 Stage = Literal[
-    "Connect", "Hooks", "Dump", "ReadBack", "Commit", "CatchUp", "Prune", "CheckStore", "Catalogue"
+    "Connect",
+    "Hooks",
+    "Dump",
+    "ReadBack",
+    "Commit",
+    "CatchUp",
+    "Prune",
+    "CheckStore",
+    "Catalogue",
+    "Plan",
+    "Fetch",
+    "Restore",
+    "Compare",
+    "Swap",
+    "HealthCheck",
+    "RollBack",
+    "DropReplaced",
 ]
 VerificationLevel = Literal["List", "Full"]
 
@@ -43,6 +60,9 @@ class Progress(Fields):
     expected_bytes: Bytes | None = Field(
         default=None,
         description="Estimate of the plain bytes to read, from earlier runs or the databases' sizes.",
+    )
+    steps: Annotated[list[RestoreStep], Field(max_length=32)] = Field(
+        default_factory=list, description="The steps of a restore so far."
     )
     time: Time = Field(description="When this was said.")
 
@@ -277,6 +297,11 @@ class WorkResult(StrictFields):
         default_factory=list, description="What was deleted."
     )
     catalogue: CatalogueReport | None = Field(default=None, description="For kind Catalogue.")
+    plan: RestorePlan | None = Field(default=None, description="For kind PlanRestore.")
+    restore: RestoreOutcome | None = Field(
+        default=None, description="For kinds Restore and DropReplaced, also after a failure."
+    )
+    drill: DrillOutcome | None = Field(default=None, description="For kind Drill, if it could run.")
     stores: Annotated[list[StoreReport], Field(max_length=8)] = Field(
         default_factory=list, description="What the stores said."
     )

@@ -9,10 +9,13 @@ from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.encryption import Encryption
 from strongroom.api.fields import Name, ResourceName, SecretKeyReference, Sha256, StrictFields, Time
 from strongroom.api.hooks import Hooks
+from strongroom.api.restoreorder import DrillOrder, DropOrder, RestoreOrder
 from strongroom.api.signing import Signing
 from strongroom.api.sources import Source
 
-OrderKind = Literal["Backup", "CatchUp", "CheckStore", "Catalogue"]
+OrderKind = Literal[
+    "Backup", "CatchUp", "CheckStore", "Catalogue", "PlanRestore", "Restore", "DropReplaced", "Drill"
+]
 
 
 class OrderStore(StrictFields):
@@ -88,7 +91,7 @@ class WorkOrder(StrictFields):
 
     version: Literal[1] = Field(default=1, description="Version of this message.")
     kind: OrderKind = Field(
-        description="Backup; CatchUp: copy a recovery point to the stores that lack it; CheckStore: list, write, read and delete a probe in each store; Catalogue: tell what a store holds."
+        description="Backup; CatchUp: copy a recovery point to the stores that lack it; CheckStore: list, write, read and delete a probe in each store; Catalogue: tell what a store holds; PlanRestore: find out what a restore would do; Restore: do it; DropReplaced: drop what it replaced; Drill: restore into a throw-away environment."
     )
     namespace: Name = Field(description="Namespace of the resources: part of every key.")
     run_uid: Annotated[str, Field(min_length=1, max_length=64)] = Field(
@@ -100,6 +103,9 @@ class WorkOrder(StrictFields):
     backup: BackupOrder | None = Field(default=None, description="For kind Backup.")
     catch_up: CatchUpOrder | None = Field(default=None, description="For kind CatchUp.")
     catalogue: CatalogueOrder | None = Field(default=None, description="For kind Catalogue.")
+    restore: RestoreOrder | None = Field(default=None, description="For kinds PlanRestore and Restore.")
+    drop: DropOrder | None = Field(default=None, description="For kind DropReplaced.")
+    drill: DrillOrder | None = Field(default=None, description="For kind Drill.")
     deadline_seconds: Annotated[int, Field(ge=1, le=2_592_000)] = Field(
         description="The worker ends itself after this many seconds."
     )
