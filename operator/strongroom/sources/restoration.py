@@ -7,7 +7,7 @@ it has come.
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from strongroom.api.restoring import CheckResult, PlannedItem, Replaced
 from strongroom.sources.reading import Chunk
@@ -35,7 +35,7 @@ class Intake(Protocol):
     def finish(self) -> None:
         """The stream was whole and its digest right: complete the new, durably. From then on the state is Prepared."""
 
-    def __enter__(self) -> "Intake":
+    def __enter__(self) -> Self:
         """Itself."""
 
     def __exit__(self, *_: object) -> None:
