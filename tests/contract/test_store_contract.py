@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.s3.stores import open_bucket
 
+from strongroom.api.backupstore import StoreLimits
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.stores.keys import checked
+from strongroom.stores.limits.limiting import limited
 from strongroom.stores.local import LocalStore
 from strongroom.stores.memory import MemoryStore
 from strongroom.stores.store import Capability, KeyMissingError, Store
@@ -30,8 +32,13 @@ def versioned_bucket_store(path: Path, request: Request) -> Store:
     return open_bucket(path, server, bucket, prefix=f"contract/{uuid4()}/")
 
 
+LIMITS = StoreLimits(
+    upload_bytes_per_second=2**34, download_bytes_per_second=2**34, retry_for="1s", stall_timeout="1m"
+)
 STORES: dict[str, Callable[[Path, Request], Store]] = {
     "local": lambda path, _: LocalStore(path),
+    "local within limits": lambda path, _: limited(LocalStore(path), LIMITS),
+    "memory within limits": lambda _, __: limited(MemoryStore(), LIMITS),
     "memory": lambda _, __: MemoryStore(),
     "s3": bucket_store,
     "s3 with versions": versioned_bucket_store,

@@ -25,8 +25,9 @@ def write_keys(folder: Path, server: S3Server, user: str = "admin") -> SecretFil
 
 
 def bucket_spec(endpoint: str, bucket: str, **more: Any) -> dict[str, Any]:
-    """A BackupStore's specification. `objectLock` stands beside `s3`, all else in it."""
-    beside = {"objectLock": more.pop("objectLock")} if "objectLock" in more else {}
+    """A BackupStore's specification. `objectLock` and `limits` stand beside `s3`, all else in it."""
+    beside = {name: more.pop(name) for name in ("objectLock", "limits") if name in more}
+    beside.setdefault("limits", {"retryFor": "1s"})
     keys = {
         "accessKeySecret": {"name": "vault-keys", "key": "access"},
         "secretKeySecret": {"name": "vault-keys", "key": "secret"},

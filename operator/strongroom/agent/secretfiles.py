@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -16,17 +17,30 @@ from strongroom.kube.client import KubeClient, Object
 from strongroom.kube.errors import Forbidden
 from strongroom.kube.kinds import SECRETS
 
+log = logging.getLogger(__name__)
+
 Values = Mapping[SecretKeyReference, bytes]
 
 
 async def fetch_secrets(client: KubeClient, order: WorkOrder) -> Values:
     """The values of exactly the keys that the order names.
 
-    Raises StrongroomError(SecretMissing or SecretKeyMissing), and ApiError when the API cannot be asked.
+    What only stores refer to may be lacking: the worker tells it as that store's failure, and the others get their copies.
+    Raises StrongroomError(SecretMissing or SecretKeyMissing) for the rest, and ApiError when the API cannot be asked.
     """
-    references = order.secrets()
-    found = {name: await _get(client, order, name) for name in dict.fromkeys(r.name for r in references)}
-    return {reference: _value(order, reference, found[reference.name]) for reference in references}
+    of_stores = {*order.store_secrets()}
+    secrets: dict[str, Object | StrongroomError] = {}
+    values: dict[SecretKeyReference, bytes] = {}
+    for reference in order.secrets():
+        try:
+            if reference.name not in secrets:
+                secrets[reference.name] = await _get_or_trouble(client, order, reference.name)
+            values[reference] = _value(order, reference, secrets[reference.name])
+        except StrongroomError as error:
+            if reference not in of_stores:
+                raise
+            log.warning("left to the worker: %s", error.message)
+    return values
 
 
 def write_secrets(folder: Path, values: Values) -> None:
@@ -44,6 +58,14 @@ def remove_secrets(folder: Path) -> None:
     """Remove the folder; one that is gone is removed."""
     if folder.exists():
         shutil.rmtree(folder)
+
+
+async def _get_or_trouble(client: KubeClient, order: WorkOrder, name: str) -> Object | StrongroomError:
+    """The Secret, or why there is none: each is asked for once."""
+    try:
+        return await _get(client, order, name)
+    except StrongroomError as error:
+        return error
 
 
 async def _get(client: KubeClient, order: WorkOrder, name: str) -> Object:
@@ -64,7 +86,9 @@ async def _get(client: KubeClient, order: WorkOrder, name: str) -> Object:
     return found
 
 
-def _value(order: WorkOrder, reference: SecretKeyReference, secret: Object) -> bytes:
+def _value(order: WorkOrder, reference: SecretKeyReference, secret: Object | StrongroomError) -> bytes:
+    if isinstance(secret, StrongroomError):
+        raise secret
     encoded = (secret.get("data") or {}).get(reference.key)
     # `.` and `..` pass the pattern of keys, and name no file.
     if encoded is None or reference.key in (".", ".."):
@@ -83,6 +107,7 @@ def _value(order: WorkOrder, reference: SecretKeyReference, secret: Object) -> b
 
 def _user(order: WorkOrder) -> str:
     """Who refers to the Secret, in words."""
-    if order.backup is not None:
-        return f"BackupPolicy {order.backup.policy}"
+    policed = order.backup or order.catch_up
+    if policed is not None:
+        return f"BackupPolicy {policed.policy}"
     return f"BackupStore {order.stores[0].name}"

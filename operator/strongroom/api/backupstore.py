@@ -160,8 +160,16 @@ class ObjectLock(Fields):
 class StoreLimits(Fields):
     """How hard a store is worked, and how long it is waited for."""
 
+    model_config = with_rules(
+        rule(
+            "!has(self.stallTimeout) || self.stallTimeout.matches('[1-9]')",
+            "stallTimeout must be longer than nothing",
+        )
+    )
+
     upload_bytes_per_second: Annotated[int, Field(ge=16_384, le=2**40)] | None = Field(
-        default=None, description="Most bytes written in a second, by each Job. Default: no limit."
+        default=None,
+        description="Most bytes written in a second, by each Job; a bucket's parts go out faster, and later. Default: no limit.",
     )
     download_bytes_per_second: Annotated[int, Field(ge=16_384, le=2**40)] | None = Field(
         default=None, description="Most bytes read in a second, by each Job. Default: no limit."
@@ -174,6 +182,12 @@ class StoreLimits(Fields):
         default="10m",
         description="A store that neither takes nor gives a byte nor answers for this long has failed.",
     )
+
+    @model_validator(mode="after")
+    def _patient(self) -> "StoreLimits":
+        if not parse_duration(self.stall_timeout):
+            raise ValueError("stallTimeout must be longer than nothing")
+        return self
 
 
 class BackupStoreSpec(Fields):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from strongroom.api.backuppolicy import BackupPolicySpec
-from strongroom.api.backupstore import BackupStoreSpec, StoreLimits
+from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.conditions import READY, find_condition
 from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
 from strongroom.api.fields import parse_duration
@@ -153,8 +153,6 @@ def unsupported_field(store: BackupStoreSpec) -> str | None:
     """The first field of a store that this version does not act on, or None."""
     if store.type not in {"local", "s3"}:
         return f"spec.{store.type}"
-    if store.limits != StoreLimits():
-        return "spec.limits"
     return "spec.objectLock" if store.object_lock is not None and store.s3 is None else None
 
 

@@ -14,6 +14,9 @@ from strongroom.stores.localfolders import store_error
 from strongroom.stores.store import Chunk
 
 _FLUSH_BYTES = 16 << 20
+_SYNC_BYTES = 256 << 20
+"""After so many the medium is waited for: one slower than the memory before it must not find it all at the last fsync,
+which would take longer than a store may be silent."""
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -29,6 +32,7 @@ class LocalWriter:
         self._name = name
         self._path = path
         self._unflushed = 0
+        self._unsynced = 0
         self._open = True
 
     def write(self, chunk: Chunk) -> None:
@@ -38,12 +42,16 @@ class LocalWriter:
             while rest:
                 written = os.write(self._file, rest)
                 self._unflushed += written
+                self._unsynced += written
                 rest = rest[written:]
             if self._unflushed >= _FLUSH_BYTES:
                 # Linux starts to write dirty pages back here without waiting: the final fsync finds little left to do,
                 # and the dump does not push everything else out of the page cache.
                 os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
                 self._unflushed = 0
+            if self._unsynced >= _SYNC_BYTES:
+                os.fdatasync(self._file)
+                self._unsynced = 0
         except OSError as error:
             raise store_error(error, self._path) from error
 

@@ -7,6 +7,8 @@ from typing import Protocol
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import SecretKeyReference
+from strongroom.stores.limits.limiting import limited
+from strongroom.stores.limits.pulses import Pulse
 from strongroom.stores.local import LocalStore
 from strongroom.stores.store import Store
 
@@ -22,7 +24,13 @@ class Secrets(Protocol):
 
 
 def open_store(name: str, spec: BackupStoreSpec, secrets: Secrets) -> Store:
-    """The store of that specification. Touches nothing yet; Unsupported for what this version lacks."""
+    """The store of that specification, within its limits. Touches nothing yet; Unsupported for what this version lacks."""
+    pulse = Pulse()
+    return limited(_open(name, spec, secrets, pulse), spec.limits, pulse)
+
+
+def _open(name: str, spec: BackupStoreSpec, secrets: Secrets, pulse: Pulse) -> Store:
+    """One whose calls may take long although bytes move lets the pulse beat meanwhile."""
     if spec.local is not None and spec.object_lock is None:
         return LocalStore(spec.local.path)
     if spec.s3 is not None:
@@ -31,7 +39,7 @@ def open_store(name: str, spec: BackupStoreSpec, secrets: Secrets) -> Store:
         from strongroom.stores.s3.store import BucketStore
 
         return BucketStore(
-            spec.s3, spec.object_lock, functools.partial(connect, spec.s3, secrets, Patience())
+            spec.s3, spec.object_lock, functools.partial(connect, spec.s3, secrets, Patience()), pulse
         )
     what = f"spec.{spec.type}" if spec.local is None else "spec.objectLock of a local store"
     raise StrongroomError(Reason.Unsupported, f"store {name}: this version does not act on {what}")

@@ -28,6 +28,17 @@ async def test_a_missing_key_ends_the_job_and_says_which(host):
         assert word in result["message"]
 
 
+async def test_a_secret_that_only_a_store_lacks_is_left_to_the_worker_to_tell(host):
+    order = work_order("succeed", host.namespace, "uid-lacking", ("pg", "password"))
+    keys = {name: {"name": "vault-keys", "key": name[:3]} for name in ("accessKeySecret", "secretKeySecret")}
+    vault = {"bucket": "backups", "endpoint": "http://127.0.0.1:9", **keys}
+    order["stores"].append({"name": "vault", "spec": {"s3": vault, "media": "object"}})
+    job = await host.send("succeed", order=json.dumps(order))
+    _, _, result, _ = await host.finished(job)
+    assert result["outcome"] == "Succeeded", result
+    assert "left to the worker: Secret vault-keys does not exist" in host.log.read_text()
+
+
 async def test_a_secret_reaches_the_worker_as_private_files_and_nothing_else(host):
     job = await host.send("spill")
     (pid,) = await host.started(job)

@@ -36,8 +36,10 @@ def test_a_part_takes_what_fits_and_is_read_as_often_as_it_is_sent(limit):
     assert part.take(b"12345") == 5
     assert part.take(memoryview(bytes(limit))) == limit - 5
     assert part.is_full
-    content = part.rewound().read()
-    assert part.rewound().read() == content == b"12345" + bytes(limit - 5)
+    moved: list[None] = []
+    content = part.rewound(lambda: moved.append(None)).read()
+    assert moved == [None]
+    assert part.rewound(lambda: None).read() == content == b"12345" + bytes(limit - 5)
     assert part.md5 == base64.b64encode(hashlib.md5(content).digest()).decode()
     part.close()
 

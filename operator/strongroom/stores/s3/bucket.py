@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from strongroom.api.backupstore import ObjectLock, S3Store
 from strongroom.api.fields import parse_duration
 from strongroom.stores.keys import PASSING_PREFIX
+from strongroom.stores.limits.pulses import Pulse
 from strongroom.stores.s3.failures import code_of, s3_failures
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Bucket:
     spec: S3Store
     lock: ObjectLock | None
     connect: "Callable[[], S3Client]"
+    pulse: Pulse
 
     @cached_property
     def client(self) -> "S3Client":
@@ -92,5 +94,6 @@ class Bucket:
         )
         with self.failures():
             for page in pages:
+                self.pulse.beat()
                 for found in page.get("Contents", []):
                     yield found["Key"][len(self.prefix) :], found

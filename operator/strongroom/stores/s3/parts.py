@@ -4,7 +4,8 @@ import base64
 import hashlib
 import io
 import tempfile
-from typing import IO
+from collections.abc import Callable
+from typing import IO, cast
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.stores.store import Chunk
@@ -29,6 +30,37 @@ def part_bytes(number: int) -> int:
         if number <= last:
             return size
     raise StrongroomError(Reason.StoreFull, f"an object of a bucket cannot have more than {MOST_PARTS} parts")
+
+
+class _MovingBody(io.RawIOBase):
+    """What a client sends, piece by piece."""
+
+    def __init__(self, body: IO[bytes], moving: Callable[[], None]) -> None:
+        """From that body, which stays open."""
+        super().__init__()
+        self._body = body
+        self._moving = moving
+
+    def read(self, size: int = -1) -> bytes:
+        """Some bytes, on their way."""
+        self._moving()
+        return self._body.read(size)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """As files do it: a request that is made again begins again."""
+        return self._body.seek(offset, whence)
+
+    def tell(self) -> int:
+        """As files do it."""
+        return self._body.tell()
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
 
 
 class Part:
@@ -58,10 +90,10 @@ class Part:
         self.size_bytes += len(piece)
         return len(piece)
 
-    def rewound(self) -> IO[bytes]:
-        """The body, to be read from its start."""
+    def rewound(self, moving: Callable[[], None]) -> IO[bytes]:
+        """The body, to be read from its start. `moving` is called whenever some of it is read, to be sent."""
         self.body.seek(0)
-        return self.body
+        return cast("IO[bytes]", _MovingBody(self.body, moving))
 
     @property
     def md5(self) -> str:

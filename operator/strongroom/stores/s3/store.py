@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from strongroom.api.backupstore import ObjectLock, S3Store
 from strongroom.stores.keys import checked, is_key
+from strongroom.stores.limits.pulses import Pulse
 from strongroom.stores.s3 import unfinished
 from strongroom.stores.s3.bucket import Bucket
 from strongroom.stores.s3.deleting import delete_key
@@ -23,9 +24,18 @@ if TYPE_CHECKING:
 class BucketStore:
     """See Store. The bucket and its settings are never made or changed. It has no claims: several workers may be at work."""
 
-    def __init__(self, spec: S3Store, lock: ObjectLock | None, connect: "Callable[[], S3Client]") -> None:
-        """Touch nothing. `connect` is called once, by whatever is done first, and raises there what it raises."""
-        self._bucket = Bucket(spec, lock, connect)
+    def __init__(
+        self,
+        spec: S3Store,
+        lock: ObjectLock | None,
+        connect: "Callable[[], S3Client]",
+        pulse: Pulse | None = None,
+    ) -> None:
+        """Touch nothing. `connect` is called once, by whatever is done first, and raises there what it raises.
+
+        `pulse` beats while a part is sent and when a page of a listing has come.
+        """
+        self._bucket = Bucket(spec, lock, connect, pulse or Pulse())
 
     def probe(self) -> StoreProbe:
         """See Store. What the server does with a key that exists is tried once for each BucketStore."""

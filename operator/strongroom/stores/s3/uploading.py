@@ -101,7 +101,7 @@ class S3Writer:
                 **self._target,
                 UploadId=self._upload or "",
                 PartNumber=number,
-                Body=part.rewound(),
+                Body=part.rewound(self._bucket.pulse.beat),
                 ContentLength=part.size_bytes,
                 ContentMD5=part.md5,
             )
@@ -112,7 +112,7 @@ class S3Writer:
             **self._target,
             **self._creation,
             **condition,
-            Body=self._part.rewound(),
+            Body=self._part.rewound(self._bucket.pulse.beat),
             ContentLength=self._part.size_bytes,
             ContentMD5=self._part.md5,
         )
