@@ -158,7 +158,7 @@ class Reason(Enum):
     KeyUnusable = ErrorKind(
         117,
         False,
-        "Correct the key that the message names: a public key that is valid now, and for verificationKeySecret a private key of one of the recipients, without a passphrase.",
+        "Correct the key that the message names: a public key that is valid now, for verificationKeySecret a private key of one of the recipients, for signing one that `strongroom keys init` has made, each without a passphrase.",
     )
     EncryptionFailed = ErrorKind(118, True, "Read the message: it is the encrypting program's own.")
     # Restores and drills.

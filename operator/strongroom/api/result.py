@@ -176,6 +176,13 @@ class RetentionOutcome(Fields):
         default=0,
         description="Of those kept, recovery points of another policy of the same name (an earlier one, or one elsewhere): this policy's rules never delete them.",
     )
+    untrusted: Annotated[int, Field(ge=0)] = Field(
+        default=0,
+        description="Recovery points that do not count and are never deleted: their manifest is damaged or lies in a wrong place, or, where the policy signs, is not signed by a trusted key.",
+    )
+    untrusted_message: Message | None = Field(
+        default=None, description="The first of those, each with what is wrong with it."
+    )
     deleted_runs: Annotated[list[Annotated[str, Field(max_length=253)]], Field(max_length=1000)] = Field(
         default_factory=list,
         description="Runs whose recovery points were deleted (with dryRun: would have been).",

@@ -108,6 +108,7 @@ def _backup_order(
         hooks=spec.hooks,
         compression=spec.compression,
         encryption=spec.encryption,
+        signing=spec.signing,
         verification=spec.verification,
         min_size_percent=spec.min_size_percent,
         retention=spec.retention,

@@ -139,7 +139,7 @@ def _unusable_recipients(spec: BackupPolicySpec) -> Iterator[Problem]:
 
 def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
     """Fields that ask for what this version does not do."""
-    for name, value in (("drill", spec.drill), ("minCopies", spec.min_copies), ("signing", spec.signing)):
+    for name, value in (("drill", spec.drill), ("minCopies", spec.min_copies)):
         if value is not None:
             yield f"spec.{name}"
     for name in spec.stores:

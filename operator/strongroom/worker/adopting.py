@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.api.manifest import MANIFEST_NAME, ManifestFile
+from strongroom.api.manifest import MANIFEST_NAME, SIGNATURE_NAME, ManifestFile
 from strongroom.pipeline.digests import Fingerprint
 from strongroom.pipeline.encryption.authentication import Authentication
 from strongroom.pipeline.encryption.ciphers import Cipher
@@ -75,6 +75,9 @@ def _replicate(
         if key not in present.keys:
             _copy(source, target, key)
         _prove_file(target, point, file, cipher)
+    signature = f"{point.prefix}/{SIGNATURE_NAME}"
+    if point.manifest.signed_by is not None and signature not in present.keys:
+        _copy(source, target, signature)
     _copy(source, target, f"{point.prefix}/{MANIFEST_NAME}")
 
 

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.api.manifest import MANIFEST_NAME
+from strongroom.api.manifest import MANIFEST_NAME, SIGNATURE_NAME
 from strongroom.stores.store import Store
 from strongroom.worker.copying import Copies, named
 
@@ -29,8 +29,10 @@ class Attempt:
         """Remember a key that this attempt has made visible in that store."""
         self._made.setdefault(store, []).append(key)
 
-    def commit(self, manifest: bytes) -> None:
-        """Write the manifest, last of all, to every good store."""
+    def commit(self, manifest: bytes, signature: bytes | None = None) -> None:
+        """Write the manifest to every good store, last of all: its signature lies there before."""
+        if signature is not None:
+            self.copies.each(lambda name, store: self._sign(name, store, signature))
         self.copies.each(lambda name, store: self._mark(name, store, manifest))
 
     def undo(self) -> None:
@@ -41,6 +43,13 @@ class Attempt:
         for name, keys in self._made.items():
             if name not in self._marked:
                 self._clear(name, self.copies.stores[name], keys)
+
+    def _sign(self, name: str, store: Store, signature: bytes) -> None:
+        key = f"{self.prefix}/{SIGNATURE_NAME}"
+        with store.create(key) as writer:
+            writer.write(signature)
+            writer.commit()
+        self.own(name, key)
 
     def _mark(self, name: str, store: Store, manifest: bytes) -> None:
         self._marked.add(name)

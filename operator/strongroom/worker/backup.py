@@ -1,6 +1,7 @@
 """A backup: stores first, then sources, artifacts, proofs, the manifest, and only then retention."""
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -22,7 +23,7 @@ from strongroom.sources.reading import Reading
 from strongroom.stores.store import Store
 from strongroom.worker.adopting import adopt_point
 from strongroom.worker.attempt import Attempt
-from strongroom.worker.catalogue import Catalogue, read_catalogue
+from strongroom.worker.catalogue import Catalogue, describe_untrusted, read_catalogue
 from strongroom.worker.copying import Copies
 from strongroom.worker.hooking import hooked
 from strongroom.worker.making import Made, Recipe, make_artifact, prove_artifact
@@ -30,8 +31,11 @@ from strongroom.worker.partiality import decide_outcome, partial_failure
 from strongroom.worker.planning import plan_sources
 from strongroom.worker.plausibility import expected_bytes, refuse_implausible
 from strongroom.worker.pruning import blocked_outcome, prune_store
+from strongroom.worker.signatures import Trust, build_trust
 from strongroom.worker.storechecks import open_stores, report_stores
 from strongroom.worker.task import Done, Task
+
+log = logging.getLogger(__name__)
 
 
 def run_backup(task: Task, backup: BackupOrder) -> tuple[Done, StrongroomError | None]:
@@ -64,22 +68,26 @@ def _claim(claims: ExitStack, copies: Copies, prefix: str) -> None:
 
 def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, StrongroomError | None]:
     cipher = _build_cipher(task, backup)
-    catalogues = copies.each(lambda _, store: read_catalogue(store, task.order.namespace, backup.policy))
+    trust = build_trust(backup.signing, task.secrets.read)
+    catalogues = copies.each(
+        lambda _, store: read_catalogue(store, task.order.namespace, backup.policy, trust)
+    )
+    _warn(catalogues)
     adopted = adopt_point(copies, catalogues, task.order.run_uid, cipher)
     if adopted is not None:
         prefix, manifest = adopted.prefix, adopted.manifest
         task.ending.put_off()
     else:
-        prefix, manifest = _make_point(task, backup, copies, catalogues, cipher)
+        prefix, manifest = _make_point(task, backup, copies, catalogues, cipher, trust)
     partial = partial_failure(manifest)
     failure = next(iter(copies.failures.values()), partial)
-    retention = _prune(task, backup, copies, is_partial=partial is not None)
+    retention = _prune(task, backup, copies, trust, is_partial=partial is not None)
     done = Done(
         recovery_point=prefix,
         artifacts=[file.artifact for file in manifest.files],
         copies=copies.report(f"{prefix}/{MANIFEST_NAME}", task.secrets.hide),
         retention=retention,
-        stores=_report(task, backup, copies),
+        stores=_report(task, backup, copies, trust),
     )
     return done, failure
 
@@ -91,12 +99,22 @@ def _build_cipher(task: Task, backup: BackupOrder) -> Cipher | None:
     return build_cipher(backup.encryption, task.secrets.read, task.scratch)
 
 
+def _warn(catalogues: Mapping[str, Catalogue]) -> None:
+    """Tell of what does not count as soon as it is seen: the run may not come to retention."""
+    for name, catalogue in catalogues.items():
+        if (words := describe_untrusted(catalogue.untrusted)) is not None:
+            log.warning(
+                "store %s: %d recovery points do not count: %s", name, len(catalogue.untrusted), words
+            )
+
+
 def _make_point(
     task: Task,
     backup: BackupOrder,
     copies: Copies,
     catalogues: Mapping[str, Catalogue],
     cipher: Cipher | None,
+    trust: Trust | None,
 ) -> tuple[str, Manifest]:
     readings = plan_sources(task, backup)
     recipe = Recipe(
@@ -114,8 +132,8 @@ def _make_point(
         files = [_prove(task, each, recipe, attempt) for each in made]
         task.ending.put_off()  # whatever is asked from here on, a run that is committed has succeeded
         task.progress.enter("Commit")
-        manifest = _manifest(task, backup, files, cipher)
-        attempt.commit(manifest.model_dump_json(by_alias=True, indent=1).encode())
+        manifest = _manifest(task, backup, files, recipe, trust)
+        attempt.commit(*_sealed(manifest, trust))
     finally:
         attempt.undo()
     return recipe.prefix, manifest
@@ -155,7 +173,17 @@ def _free_prefix(task: Task, backup: BackupOrder, catalogues: Mapping[str, Catal
         attempt += 1
 
 
-def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile], cipher: Cipher | None) -> Manifest:
+def _sealed(manifest: Manifest, trust: Trust | None) -> tuple[bytes, bytes | None]:
+    """Its bytes, and their signature where the policy signs."""
+    content = manifest.model_dump_json(by_alias=True, indent=1).encode()
+    signer = None if trust is None else trust.signer
+    return content, None if signer is None else signer.sign(content)
+
+
+def _manifest(
+    task: Task, backup: BackupOrder, files: list[ManifestFile], recipe: Recipe, trust: Trust | None
+) -> Manifest:
+    signer = None if trust is None else trust.signer
     return Manifest(
         strongroom_version=__version__,
         namespace=task.order.namespace,
@@ -169,12 +197,16 @@ def _manifest(task: Task, backup: BackupOrder, files: list[ManifestFile], cipher
         finished_at=datetime.now(UTC),
         outcome=decide_outcome(backup.sources, files),
         compression=backup.compression,
-        encryption=None if cipher is None else cipher.describe(),
+        encryption=None if recipe.cipher is None else recipe.cipher.describe(),
+        recovery_point=recipe.prefix,
+        signed_by=None if signer is None else signer.public.key_id,
         files=files,
     )
 
 
-def _prune(task: Task, backup: BackupOrder, copies: Copies, *, is_partial: bool) -> list[RetentionOutcome]:
+def _prune(
+    task: Task, backup: BackupOrder, copies: Copies, trust: Trust | None, *, is_partial: bool
+) -> list[RetentionOutcome]:
     task.progress.enter("Prune")
     if copies.failures or is_partial:
         why = (
@@ -184,16 +216,16 @@ def _prune(task: Task, backup: BackupOrder, copies: Copies, *, is_partial: bool)
         )
         return [blocked_outcome(name, backup.retention, why) for name in copies.stores]
     return [
-        prune_store(name, store, task.order, backup, task.ending.check)
+        prune_store(name, store, task.order, backup, task.ending.check, trust)
         for name, store in copies.stores.items()
     ]
 
 
-def _report(task: Task, backup: BackupOrder, copies: Copies) -> list[StoreReport]:
+def _report(task: Task, backup: BackupOrder, copies: Copies, trust: Trust | None) -> list[StoreReport]:
     """What the stores say at the end; nothing when the worker is to end, for they are listed once more."""
 
     def count(_name: str, store: Store) -> tuple[int, int]:
-        catalogue = read_catalogue(store, task.order.namespace, backup.policy)
+        catalogue = read_catalogue(store, task.order.namespace, backup.policy, trust)
         return len(catalogue.points), catalogue.total_bytes
 
     return [] if task.ending.is_asked else report_stores(copies, count, task.secrets.hide)

@@ -1,16 +1,23 @@
 """What a store holds of one policy: its manifests, and whether the files that they name are there."""
 
-from collections.abc import Mapping
+import hashlib
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.api.manifest import MANIFEST_NAME, Manifest, policy_prefix
+from strongroom.api.manifest import MANIFEST_NAME, SIGNATURE_NAME, Manifest, policy_prefix
 from strongroom.domain.retention import RecoveryPoint
 from strongroom.stores.store import KeyMissingError, Store, StoredKey
+from strongroom.worker.signatures import Trust, Verdict, find_move
 
 _MANIFEST_BYTES = 64 << 20
+_SIGNATURE_BYTES = 1 << 10
+"""More than any signature has: what is longer is none, and shows as a wrong one."""
+_TOLD = 3
+_TOLD_LENGTH = 1024
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,24 @@ class CommittedPoint:
 
 
 @dataclass(frozen=True)
+class FoundManifest:
+    """A manifest as it lies in a store, with the digest of its bytes and what its signature is worth."""
+
+    manifest: Manifest
+    sha256: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class Catalogue:
-    """One listing: the committed points, every key of the policy, and prefixes whose manifest cannot be read."""
+    """One listing: the committed points that count, every key of the policy, and what does not count, with the reason in words.
+
+    Where the policy signs, `points` are those with a valid signature. Nothing is ever done to those that do not count.
+    """
 
     points: list[CommittedPoint] = field(default_factory=list)
     keys: dict[str, StoredKey] = field(default_factory=dict)
-    damaged: list[str] = field(default_factory=list)
+    untrusted: dict[str, str] = field(default_factory=dict)
 
     def point_of_run(self, run_uid: str) -> CommittedPoint | None:
         """The recovery point that this run committed, if it did."""
@@ -60,22 +79,54 @@ class Catalogue:
         return sum(point.manifest.stored_bytes for point in self.points)
 
 
-def read_catalogue(store: Store, namespace: str, policy: str) -> Catalogue:
-    """List the policy's keys and read its manifests. A listing that fails raises; it is never short."""
+def read_catalogue(store: Store, namespace: str, policy: str, trust: Trust | None = None) -> Catalogue:
+    """List the policy's keys and read its manifests. A listing that fails raises; it is never short.
+
+    With `trust` (a policy that signs) only signed and trusted manifests count.
+    """
     start = policy_prefix(namespace, policy)
     catalogue = Catalogue(keys={found.key: found for found in store.list(start)})
     for key in catalogue.keys:
         prefix, _, name = key.rpartition("/")
         if name != MANIFEST_NAME or "/" in prefix.removeprefix(start):
             continue
-        manifest = _read_manifest(store, key)
-        if manifest is None or (manifest.namespace, manifest.policy) != (namespace, policy):
-            catalogue.damaged.append(prefix)
+        found = read_manifest(store, prefix, catalogue.keys, trust)
+        trouble = _find_trouble(prefix, found, (namespace, policy), signed=trust is not None)
+        if found is None or trouble is not None:
+            catalogue.untrusted[prefix] = trouble or ""
         else:
-            catalogue.points.append(
-                CommittedPoint(prefix, manifest, _is_complete(catalogue.keys, prefix, manifest))
-            )
+            complete = is_complete(catalogue.keys, prefix, found.manifest)
+            catalogue.points.append(CommittedPoint(prefix, found.manifest, complete))
     return catalogue
+
+
+def describe_untrusted(untrusted: Mapping[str, str]) -> str | None:
+    """The first of what does not count, in words."""
+    told = [f"{prefix}: {words}" for prefix, words in itertools.islice(untrusted.items(), _TOLD)]
+    rest = [f"and {len(untrusted) - _TOLD} more"] if len(untrusted) > _TOLD else []
+    return "; ".join([*told, *rest])[:_TOLD_LENGTH] or None
+
+
+def read_manifest(
+    store: Store, prefix: str, keys: Mapping[str, StoredKey], trust: Trust | None
+) -> FoundManifest | None:
+    """The manifest under a prefix, None if it cannot be read as one. `keys` are those of the listing that has shown it.
+
+    Without `trust` no signature is looked at.
+    """
+    try:
+        content = read_whole(store, f"{prefix}/{MANIFEST_NAME}")
+        manifest = Manifest.model_validate_json(content)
+    except (ValidationError, KeyMissingError):
+        return None
+    except StrongroomError as error:
+        if error.reason is Reason.ArtifactCorrupt:
+            return None
+        raise
+    verdict = Verdict("Unsigned")
+    if trust is not None:
+        verdict = trust.judge(prefix, content, manifest, _signature_reader(store, prefix, keys))
+    return FoundManifest(manifest, hashlib.sha256(content).hexdigest(), verdict)
 
 
 def read_whole(store: Store, key: str, limit: int = _MANIFEST_BYTES) -> bytes:
@@ -90,19 +141,38 @@ def read_whole(store: Store, key: str, limit: int = _MANIFEST_BYTES) -> bytes:
     return bytes(content)
 
 
-def _read_manifest(store: Store, key: str) -> Manifest | None:
-    try:
-        return Manifest.model_validate_json(read_whole(store, key))
-    except (ValidationError, KeyMissingError):
-        return None
-    except StrongroomError as error:
-        if error.reason is Reason.ArtifactCorrupt:
-            return None
-        raise
-
-
-def _is_complete(keys: Mapping[str, StoredKey], prefix: str, manifest: Manifest) -> bool:
+def is_complete(keys: Mapping[str, StoredKey], prefix: str, manifest: Manifest) -> bool:
+    """Whether every file that the manifest names is among the keys, in its length."""
     found = (
         (keys.get(f"{prefix}/{file.artifact.file}"), file.artifact.stored_bytes) for file in manifest.files
     )
     return all(key is not None and key.size_bytes == size for key, size in found)
+
+
+def _find_trouble(
+    prefix: str, found: FoundManifest | None, place: tuple[str, str], *, signed: bool
+) -> str | None:
+    """Why a recovery point does not count, or None."""
+    if found is None:
+        return "its manifest cannot be read"
+    if (found.manifest.namespace, found.manifest.policy) != place:
+        return f"its manifest is of policy {found.manifest.namespace}/{found.manifest.policy}"
+    if not signed:
+        return find_move(prefix, found.manifest)
+    return None if found.verdict.signature == "Valid" else found.verdict.words
+
+
+def _signature_reader(store: Store, prefix: str, keys: Mapping[str, StoredKey]) -> Callable[[], bytes | None]:
+    key = f"{prefix}/{SIGNATURE_NAME}"
+
+    def read() -> bytes | None:
+        if key not in keys:
+            return None
+        if keys[key].size_bytes > _SIGNATURE_BYTES:
+            return b""
+        try:
+            return read_whole(store, key)
+        except KeyMissingError:
+            return None
+
+    return read

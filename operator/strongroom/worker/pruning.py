@@ -3,7 +3,7 @@
 import itertools
 import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,7 +15,8 @@ from strongroom.api.result import RetentionOutcome
 from strongroom.api.workorder import BackupOrder, WorkOrder
 from strongroom.domain.retention import RecoveryPoint, decide_retention
 from strongroom.stores.store import KeyLockedError, Store
-from strongroom.worker.catalogue import Catalogue, read_catalogue
+from strongroom.worker.catalogue import Catalogue, describe_untrusted, read_catalogue
+from strongroom.worker.signatures import Trust
 
 log = logging.getLogger(__name__)
 _OWN_POINT = re.compile(r"\d{8}T\d{6}Z-[^/]+/[^/]+")
@@ -30,8 +31,10 @@ class _Pass:
 
     name: str
     retention: Retention
+    trust: Trust | None = None
     points: int = 0
     foreign: int = 0
+    untrusted: Mapping[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     locks: list[KeyLockedError] = field(default_factory=list)
 
@@ -41,6 +44,8 @@ class _Pass:
             store=self.name,
             kept=max(0, self.points - len(self.deleted)),
             foreign=self.foreign,
+            untrusted=len(self.untrusted),
+            untrusted_message=describe_untrusted(self.untrusted),
             deleted_runs=self.deleted,
             locked=len(self.locks),
             locked_until=min((lock.until for lock in self.locks if lock.until is not None), default=None),
@@ -50,14 +55,21 @@ class _Pass:
 
 
 def prune_store(
-    name: str, store: Store, order: WorkOrder, backup: BackupOrder, check: Callable[[], None]
+    name: str,
+    store: Store,
+    order: WorkOrder,
+    backup: BackupOrder,
+    check: Callable[[], None],
+    trust: Trust | None = None,
 ) -> RetentionOutcome:
     """Carry out retention in one store. `check` raises when the worker is to end; it is asked between deletions.
+
+    With `trust` only what is signed and trusted is counted, and only that is deleted.
 
     A failure deletes nothing more and is told, beside what was deleted until then. Nothing is raised: the backup is
     committed and stays good whatever happens here.
     """
-    done = _Pass(name, backup.retention)
+    done = _Pass(name, backup.retention, trust)
     try:
         return done.outcome(_prune(done, store, order, backup, check))
     except StrongroomError as error:
@@ -80,8 +92,8 @@ def _prune(
     """Why nothing was deleted although rules are set, if so."""
     check()
     now = datetime.now(UTC)
-    catalogue = read_catalogue(store, order.namespace, backup.policy)
-    done.points = len(catalogue.points)
+    catalogue = read_catalogue(store, order.namespace, backup.policy, done.trust)
+    done.points, done.untrusted = len(catalogue.points), catalogue.untrusted
     own = catalogue.point_of_run(order.run_uid)
     if own is None or not own.verified:
         return "the listing does not show the backup just made" if backup.retention.has_rules else None
@@ -141,7 +153,7 @@ def _sweep(store: Store, order: WorkOrder, backup: BackupOrder, catalogue: Catal
     """Remove files of our naming that no manifest vouches for, once their worker must have ended at its deadline."""
     start = policy_prefix(order.namespace, backup.policy)
     before = now - timedelta(seconds=order.deadline_seconds)
-    vouched = {point.prefix for point in catalogue.points} | set(catalogue.damaged)
+    vouched = {point.prefix for point in catalogue.points} | catalogue.untrusted.keys()
     for found in catalogue.keys.values():
         is_ours = _OWN_POINT.fullmatch(found.key.removeprefix(start)) is not None
         is_dead = is_ours and found.modified < before and found.key.rpartition("/")[0] not in vouched

@@ -13,6 +13,8 @@ import pytest
 from tests.integration.worker.workshop import Workshop
 from tests.keys.stock import PASSPHRASE, GpgRing, age_pair, gpg_ring
 
+from strongroom.pipeline.signing import PrivateKey
+
 PAGE = (Path(__file__).resolve().parents[3] / "docs/recovery-without-strongroom.md").read_text()
 PLAIN = re.findall(r"^### ([^:\n]+), ([^:\n]+): [^\n]*\n\n```sh\n(.*?)```", PAGE, re.MULTILINE | re.DOTALL)
 CODECS = {"zstd": "zstd", "gzip": "gzip", "no codec": "none"}
@@ -140,6 +142,30 @@ def test_the_pages_commands_refuse_a_file_that_was_changed(
     command = next(command for codec, sealed, command in PLAIN if (codec, sealed) == ("no codec", kind))
     refusing = block("authentic") if kind == "openssl" else command
     assert desk.run(refusing, FILE=dump).returncode != 0
+
+
+def test_the_pages_commands_tell_a_signed_manifest_from_one_that_was_changed_or_moved(
+    workshop: Workshop, desk: Desk
+) -> None:
+    key = PrivateKey.generate()
+    workshop.write_secret("signing", "private.pem", key.pem().decode())
+    (desk.folder / "public.pem").write_bytes(key.public.pem())
+    desk.environment["PUBLIC"] = str(desk.folder / "public.pem")
+    signing = {"privateKeySecret": {"name": "signing", "key": "private.pem"}}
+    first, second = [
+        workshop.store / str(workshop.succeed(workshop.order(run, signing=signing)).result.recovery_point)
+        for run in ("first", "second")
+    ]
+    signed_by = f'"signedBy": "{desk.says(block("key id")).strip()}"'
+    assert signed_by in (first / "manifest.json").read_text()
+    assert desk.says(block("signed"), FILE=first / "x").endswith("in its place\n")
+    for name in ("manifest.json", "manifest.json.sig"):
+        (second / name).chmod(0o600)
+        (second / name).write_bytes((first / name).read_bytes())
+    moved = desk.run(block("signed"), FILE=second / "x")
+    assert (moved.returncode, "Verified Successfully" in moved.stdout) == (1, True)
+    (second / "manifest.json").write_bytes((first / "manifest.json").read_bytes() + b" ")
+    assert "Verified Successfully" not in desk.run(block("signed"), FILE=second / "x").stdout
 
 
 def test_the_roles_of_the_page_are_those_of_the_server(workshop: Workshop, desk: Desk, ring: GpgRing) -> None:

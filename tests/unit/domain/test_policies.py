@@ -196,6 +196,16 @@ def test_a_job_reads_back_as_what_was_ordered():
     assert state.work == Work("default", "orders", policy().spec.sources)
 
 
+def test_a_policy_that_signs_has_no_problem_and_its_keys_go_into_the_order():
+    signing = {"privateKeySecret": {"name": "strongroom-signing", "key": "private.pem"}}
+    signing |= {"trustedKeysSecret": {"name": "strongroom-signing", "key": "public.pem"}}
+    signer = policy(signing=signing)
+    assert problems(signer) == []
+    order = parse_job(job_body(run(), of_policy=signer, created=CREATED)).order
+    assert [key.key for key in order.secrets()] == ["private.pem", "public.pem"]
+    assert order.backup.signing == signer.spec.signing
+
+
 def test_a_store_check_belongs_to_its_store():
     body = build_store_check_job(store(), host(), NOW, "image")
     assert body["metadata"]["ownerReferences"][0]["kind"] == "BackupStore"

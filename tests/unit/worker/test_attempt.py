@@ -3,7 +3,7 @@
 import pytest
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.stores.memory import MemoryStore
+from strongroom.stores.memory import MemoryStore, MemoryWriter
 from strongroom.worker.attempt import Attempt
 from strongroom.worker.copying import Copies
 from strongroom.worker.ending import EndedError
@@ -74,3 +74,18 @@ def test_one_store_that_fails_does_not_cost_the_other() -> None:
     Attempt("n/p/point", copies).commit(b"{}")
     assert keys(good) == ["n/p/point/manifest.json"]
     assert copies.failures["full"].message == "store full: full"
+
+
+def test_a_signature_lies_there_before_the_manifest_and_goes_when_the_manifest_fails() -> None:
+    class Unmarked(MemoryStore):
+        def publish(self, writer: MemoryWriter, data: bytes) -> None:
+            if writer.key.endswith("manifest.json"):
+                raise StrongroomError(Reason.StoreFull, "full")
+            super().publish(writer, data)
+
+    good, full = MemoryStore(), Unmarked()
+    attempt = Attempt("n/p/point", Copies({"good": good, "full": full}))
+    attempt.commit(b"{}", b"signature")
+    attempt.undo()
+    assert keys(good) == ["n/p/point/manifest.json", "n/p/point/manifest.json.sig"]
+    assert keys(full) == []
