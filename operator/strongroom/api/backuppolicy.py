@@ -219,6 +219,20 @@ class LastSuccess(Fields):
     duration_seconds: Annotated[float, Field(ge=0)] = Field(description="Seconds from start to end.")
 
 
+class StoreCopies(Fields):
+    """What one of the policy's stores holds, by the runs."""
+
+    store: Name = Field(description="BackupStore.")
+    points: Annotated[int, Field(ge=0)] = Field(description="Recovery points of this policy that it holds.")
+    newest_time: Time | None = Field(
+        default=None, description="The moment that the newest verified backup in it shows."
+    )
+    lacking: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Recovery points that it lacks and that are to be copied to it."
+    )
+    message: Message | None = Field(default=None, description="Why it lacks the newest of them.")
+
+
 class BackupPolicyStatus(Fields):
     """What is so now, as far as the operator knows."""
 
@@ -250,4 +264,7 @@ class BackupPolicyStatus(Fields):
     total_bytes: Bytes | None = Field(default=None, description="Stored bytes of those recovery points.")
     last_drill: LastDrill | None = Field(default=None, description="The newest drill that could run.")
     next_drill_time: Time | None = Field(default=None, description="When the next drill starts.")
+    copies: Annotated[list[StoreCopies], Field(max_length=8)] = Field(
+        default_factory=list, description="What each store holds and lacks."
+    )
     message: Message | None = Field(default=None, description="The most important thing to know now.")

@@ -44,6 +44,14 @@ class BackupRunSpec(Fields):
     )
 
 
+class CatchUp(Fields):
+    """Attempts to copy what some stores lack from a store that holds it."""
+
+    attempts: Annotated[int, Field(ge=0)] = Field(description="How many attempts have ended.")
+    last_time: Time = Field(description="When the last one ended.")
+    message: Message = Field(description="What came of it.")
+
+
 class BackupRunStatus(Fields):
     """What became of the run. Terminal phases never change."""
 
@@ -98,6 +106,9 @@ class BackupRunStatus(Fields):
     copies: Annotated[list[Copy], Field(max_length=8)] = Field(
         default_factory=list,
         description="What each store holds. Copies that failed or are behind are caught up after the end of the run.",
+    )
+    catch_up: CatchUp | None = Field(
+        default=None, description="What was done about copies that were lacking when the run ended."
     )
     retention: Annotated[list[RetentionOutcome], Field(max_length=8)] = Field(
         default_factory=list, description="What retention did in each store after this run."

@@ -57,6 +57,11 @@ BACKUP_POLICY = Kind(
         Column("Ready", _condition("Ready"), description="The policy can be carried out."),
         Column("Fresh", _condition("Fresh"), description="The last verified backup is young enough."),
         Column(
+            "3-2-1",
+            _condition("CopiesSatisfied"),
+            description="Three copies, two kinds of media, one offsite; each verified and young enough.",
+        ),
+        Column(
             "Last Success",
             ".status.lastSuccess.time",
             "date",
@@ -95,6 +100,12 @@ BACKUP_RUN = Kind(
             "Result",
             '.status.conditions[?(@.type=="Succeeded")].reason',
             description="Why it ended as it did.",
+        ),
+        Column(
+            "3-2-1",
+            _condition("CopiesSatisfied"),
+            wide=True,
+            description="Three copies, two kinds of media, one offsite.",
         ),
         Column("Bytes", ".status.sizeBytes", "integer", description="Stored bytes, one copy."),
         Column("Seconds", ".status.durationSeconds", "number", description="How long it took."),

@@ -24,6 +24,7 @@ from strongroom.cli.statusscreen import print_list, print_places, print_policies
 from strongroom.cli.worries import (
     called,
     find_condition_worries,
+    find_copy_notes,
     find_host_notes,
     find_last_failure,
     find_policy_notes,
@@ -58,8 +59,9 @@ class Findings:
 def status(kubeconfig: Path | None, namespace: str, all_namespaces: bool, output: str) -> None:
     """Am I safe? Exit code 0 only if every policy is ready, fresh and nothing it needs is broken.
 
-    A policy without a schedule need not be fresh. A database found in a container that no policy dumps is worth a
-    look and no cause for another exit code: a policy may reach it over the network.
+    A policy without a schedule need not be fresh. Copies that lack, what is missing for 3-2-1 (three copies, on two kinds
+    of media, one offsite) and a database found in a container that no policy dumps are worth a look and no cause for
+    another exit code: the backup is there, and a policy may reach the database over the network.
 
     \b
     Examples:
@@ -89,6 +91,7 @@ async def _find(client: KubeClient, namespace: str | None, now: datetime) -> Fin
             (found or notes).append(failure)
         elif not found:
             notes += find_policy_notes(policy)
+        notes += find_copy_notes(policy)
         worries += found
     for store in stores:
         worries += find_condition_worries(

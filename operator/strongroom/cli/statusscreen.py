@@ -5,7 +5,14 @@ from datetime import datetime
 from rich.console import Console
 from rich.text import Text
 
-from strongroom.api.conditions import DATABASES_COVERED, FRESH, READY, Condition, find_condition
+from strongroom.api.conditions import (
+    COPIES_SATISFIED,
+    DATABASES_COVERED,
+    FRESH,
+    READY,
+    Condition,
+    find_condition,
+)
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
 from strongroom.cli.quantities import ago, human_bytes
 from strongroom.cli.screens import build_table
@@ -16,17 +23,31 @@ def print_policies(console: Console, policies: list[BackupPolicy], now: datetime
     """One line a policy."""
     if not policies:
         return
-    table = build_table("Policy", "Ready", "Fresh", "Last verified", "Size", "Points", "Kept", "Next")
+    table = build_table(
+        "Policy", "Ready", "Fresh", "3-2-1", "Last verified", "Size", "Points", "Kept", "Next"
+    )
     for policy in policies:
         state = policy.status
         last = state.last_success
         table.add_row(
             called(policy.meta), _mark(state.conditions, READY),
             Text("-") if is_on_demand(policy) else _mark(state.conditions, FRESH),
+            _copies(policy),
             ago(last.time if last else None, now), human_bytes(last.size_bytes if last else None),
             "-" if state.artifact_count is None else str(state.artifact_count), human_bytes(state.total_bytes), _next(policy, now),
         )  # fmt: skip
     console.print(table, "")
+
+
+def _copies(policy: BackupPolicy) -> Text:
+    """Whether 3-2-1 is satisfied, and how many copies lack; neither makes a backup less of one."""
+    condition = find_condition(policy.status.conditions, COPIES_SATISFIED)
+    if condition is None:
+        return Text("?", style="yellow")
+    lacking = sum(held.lacking for held in policy.status.copies)
+    word = "yes" if condition.status == "True" else "no"
+    told = f"{word}, {lacking} lacking" if lacking else word
+    return Text(told, style="green" if told == "yes" else "yellow")
 
 
 def _next(policy: BackupPolicy, now: datetime) -> str:

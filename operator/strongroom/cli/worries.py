@@ -2,7 +2,15 @@
 
 from datetime import datetime, timedelta
 
-from strongroom.api.conditions import DATABASES_COVERED, ENGINE_READY, FRESH, READY, Condition, find_condition
+from strongroom.api.conditions import (
+    COPIES_SATISFIED,
+    DATABASES_COVERED,
+    ENGINE_READY,
+    FRESH,
+    READY,
+    Condition,
+    find_condition,
+)
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupPolicy, DockerHost, ObjectMeta
 from strongroom.domain.freshness import ON_DEMAND
@@ -38,12 +46,28 @@ def find_policy_notes(policy: BackupPolicy) -> list[str]:
     return [f"{name} runs on demand only and was never asked: `strongroom backup {policy.meta.name}`."]
 
 
+def find_copy_notes(policy: BackupPolicy) -> list[str]:
+    """Copies that lack, store by store, and what is missing for 3-2-1 once there is a backup at all."""
+    name, status = f"BackupPolicy {called(policy.meta)}", policy.status
+    notes = [
+        f"{name}: {held.lacking} recovery point{'s' * (held.lacking != 1)} to be copied yet to {held.message or held.store}"
+        for held in status.copies
+        if held.lacking
+    ]
+    copies = find_condition(status.conditions, COPIES_SATISFIED)
+    if copies is not None and copies.status == "False" and status.last_success is not None:
+        notes.append(f"{name}: {copies.message}")
+    return notes
+
+
 def find_last_failure(policy: BackupPolicy) -> str | None:
     """Why the newest run is no backup; None when it is one, or when the policy has a greater fault than that."""
     status = policy.status
     ready = find_condition(status.conditions, READY)
     if status.last_run_phase in (None, "Succeeded") or ready is None or ready.status != "True":
         return None
+    if status.last_success is not None and status.last_success.run == status.last_run:
+        return None  # partial for lack of copies that it has by now
     return f"BackupPolicy {called(policy.meta)}: {status.message or f'run {status.last_run} ended {status.last_run_phase}'}"
 
 

@@ -14,17 +14,23 @@ from strongroom.api.fields import format_time
 from strongroom.api.group import API_VERSION
 from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER, POLICY_LABEL
 from strongroom.api.resources import BackupPolicy, ObjectMeta
+from strongroom.controllers.catchingup import start_catch_up
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.controllers.measures import PolicyMeasures, measure_policy
 from strongroom.controllers.objects import Faulty
-from strongroom.domain.freshness import CLOCK_TOLERANCE, max_age
+from strongroom.domain.freshness import CLOCK_TOLERANCE
 from strongroom.domain.history import find_forgettable, find_pruned
 from strongroom.domain.names import run_name
 from strongroom.domain.policies import Problem, find_problems
-from strongroom.domain.policystatus import PolicyFacts, build_policy_status, next_start
+from strongroom.domain.policystatus import (
+    PolicyFacts,
+    build_policy_status,
+    copies_satisfied_until,
+    next_start,
+)
 from strongroom.domain.runrecords import RunRecord, newest_finished
-from strongroom.domain.schedule import Due, Schedule, due_slot, jitter_offset, longest_gap, parse_schedule
+from strongroom.domain.schedule import Due, Schedule, due_slot, jitter_offset, parse_schedule
 from strongroom.domain.spans import parse_span
 from strongroom.kube.client import Object
 from strongroom.kube.kinds import POLICIES, RUNS
@@ -71,8 +77,9 @@ async def _reconcile(context: Context, policy: BackupPolicy) -> datetime | None:
     status = build_policy_status(facts)
     await context.write_status(POLICIES, policy.meta, policy.status, status)
     await _tidy(context, policy, facts.records)
-    _measure(context, facts, status)
-    return _next_look(facts, status)
+    context.measures.policies[policy.key] = measure_policy(facts, status)
+    copied = await start_catch_up(context, policy, around, facts.records)
+    return min(filter(None, [_next_look(facts, status), copied]), default=None)
 
 
 def _schedule(policy: BackupPolicy) -> Schedule | None:
@@ -204,24 +211,14 @@ def _readable(conditions: list[Object]) -> list[Condition]:
     return kept
 
 
-def _measure(context: Context, facts: PolicyFacts, status: BackupPolicyStatus) -> None:
-    ready = find_condition(status.conditions, READY)
-    schedule = facts.schedule
-    context.measures.policies[facts.policy.key] = measure_policy(
-        facts.policy,
-        status,
-        ready=ready is not None and ready.status == "True",
-        interval=longest_gap(schedule) if schedule else None,
-        allowed=max_age(facts.policy.spec, schedule),
-    )
-
-
 def _next_look(facts: PolicyFacts, status: BackupPolicyStatus) -> datetime | None:
     """The next moment at which the answer changes by itself."""
     moments = [next_start(facts)]
     fresh = find_condition(status.conditions, FRESH)
     if status.fresh_until is not None and fresh is not None and fresh.status == "True":
         moments.append(status.fresh_until + SECOND)
+    if (until := copies_satisfied_until(facts)) is not None:
+        moments.append(until + SECOND)
     if facts.last_slot is not None and facts.last_slot > facts.now + CLOCK_TOLERANCE:
         moments.append(facts.now + CLOCK_TOLERANCE)
     return min((moment for moment in moments if moment is not None), default=None)

@@ -3,19 +3,22 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from strongroom.api.backuprun import TERMINAL_PHASES
+from strongroom.api.backuprun import TERMINAL_PHASES, BackupRunStatus
+from strongroom.api.conditions import with_condition
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.group import API_VERSION
 from strongroom.api.labels import POLICY_LABEL
 from strongroom.api.resources import BackupPolicy, BackupRun, ObjectMeta, parse_run
+from strongroom.controllers.catchingup import make_way, settle_catch_up
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.controllers.objects import Faulty
+from strongroom.domain.copies import judge_run
 from strongroom.domain.jobs import build_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import job_name
 from strongroom.domain.policies import Problem, Surroundings, find_blocker, is_ready
-from strongroom.domain.runrecords import RunRecord
+from strongroom.domain.runrecords import Judgement, RunRecord, record_run
 from strongroom.domain.runs import Finish, Follow, RunFacts, Start, Step, Wait, next_step
 from strongroom.domain.runstatus import build_status
 from strongroom.domain.targets import Target
@@ -50,7 +53,7 @@ async def _advance(context: Context, run: BackupRun) -> datetime | None:
     step = next_step(facts)
     if isinstance(step, Start) and policy is not None:
         step = await _start(context, facts, policy, around)
-    status = build_status(run, step, policy, context.now())
+    status = _with_copies_judged(context, run, build_status(run, step, policy, context.now()))
     phase_changed = status.phase != run.status.phase
     await context.write_status(RUNS, run.meta, run.status, status)
     if phase_changed:
@@ -58,6 +61,15 @@ async def _advance(context: Context, run: BackupRun) -> datetime | None:
     if isinstance(step, Wait | Follow):
         return step.until
     return None
+
+
+def _with_copies_judged(context: Context, run: BackupRun, status: BackupRunStatus) -> BackupRunStatus:
+    """The status with CopiesSatisfied as it is now; a run that has made nothing has no such condition."""
+    record = record_run(replace(run, status=status))
+    judged = judge_run(record, context.observed.store_specs(run.meta.namespace), context.now())
+    if judged is None:
+        return status
+    return status.model_copy(update={"conditions": with_condition(status.conditions, judged)})
 
 
 def _policy_of(context: Context, run: BackupRun) -> tuple[BackupPolicy | None, Problem | None, Surroundings]:
@@ -125,6 +137,7 @@ async def _start(context: Context, facts: RunFacts, policy: BackupPolicy, around
             return next_step(replace(facts, busy=busy))
         stores = [around.stores[name] for name in policy.spec.stores]
         held = await _held_runs(context, policy)
+        await make_way(context, policy)
         try:
             body = build_job(run, policy, stores, around.host, held, context.settings.worker_image)
         except StrongroomError as error:
@@ -173,6 +186,27 @@ async def _settle(context: Context, record: RunRecord) -> datetime | None:
     if record.is_deleting:
         return None
     await _adopt(context, record)
+    copied = await settle_catch_up(context, record)
+    await _judge_copies(context, record)
+    moments = [copied, await _settle_job(context, record)]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+async def _judge_copies(context: Context, record: RunRecord) -> None:
+    """Write CopiesSatisfied anew where it has changed: copies were caught up or lost, a store's specification changed."""
+    record = context.observed.runs.get((record.namespace, record.name), record)
+    judged = judge_run(record, context.observed.store_specs(record.namespace), context.now())
+    if judged is None or record.judged == Judgement(judged.status, judged.reason, judged.message):
+        return
+    body = await context.client.reads.get(RUNS, record.namespace, record.name)
+    if body is not None and body["metadata"]["uid"] == record.uid:
+        run = parse_run(body)
+        status = _with_copies_judged(context, run, run.status)
+        await context.write_status(RUNS, run.meta, run.status, status)
+
+
+async def _settle_job(context: Context, record: RunRecord) -> datetime | None:
+    """The Job of a terminal run stays for a while, if it has ended."""
     job = context.observed.jobs.get((record.namespace, job_name(record.name, record.uid)))
     if job is None:
         return None

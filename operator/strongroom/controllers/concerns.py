@@ -37,6 +37,21 @@ def using_store(objects: Objects, store: Name) -> Iterator[Key]:
         yield from (Key(HOSTS, *host) for host in objects.hosts if host[1] == policy.spec.host)
 
 
+def judged_by(objects: Objects, store: Name) -> list[Key]:
+    """Ended runs that have, or lack, a copy in a store: whether their copies satisfy 3-2-1 depends on it."""
+    return [
+        Key(RUNS, record.namespace, record.name)
+        for record in objects.runs_in(store[0])
+        if record.holds_artifacts
+        and (store[1] in record.good_stores or any(lack.store == store[1] for lack in record.lacks))
+    ]
+
+
+def copied_for(job: JobState) -> list[Key]:
+    """The policy whose copies a Job was to catch up: the next of them may have waited for its end."""
+    return [] if job.catch_up is None else [Key(POLICIES, job.meta.namespace, job.catch_up.policy)]
+
+
 def naming_host(objects: Objects, host: str) -> Iterator[Key]:
     """Policies that name a host, with their runs; and all stores, which may be looked at from there."""
     for name in policies_naming(objects, host):

@@ -2,17 +2,30 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, Histogram
 
 from strongroom.api.backuppolicy import BackupPolicyStatus
-from strongroom.api.resources import BackupPolicy
+from strongroom.api.conditions import COPIES_SATISFIED, READY, find_condition
+from strongroom.domain.freshness import max_age
+from strongroom.domain.holdings import find_wanted
+from strongroom.domain.policystatus import PolicyFacts, copies_satisfied_until
+from strongroom.domain.schedule import longest_gap
 
 Name = tuple[str, str]
 LATENESS_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreMeasures:
+    """What one store of a policy holds and lacks."""
+
+    copies: int
+    lacking: int
+    newest: float | None = None
+    """The moment that the newest verified backup in it shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,12 @@ class PolicyMeasures:
     next_schedule: float | None = None
     suspended: bool = False
     on_demand: bool = False
+    copies_satisfied: bool = False
+    copies_satisfied_until: float | None = None
+    """When copies become too old, if they do."""
+    stores: Mapping[str, StoreMeasures] = field(default_factory=dict)
+    catch_ups_pending: int = 0
+    catch_ups_failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +100,33 @@ class Measures:
         return self.monotonic() - self.last_beat
 
 
-def measure_policy(
-    policy: BackupPolicy,
-    status: BackupPolicyStatus,
-    *,
-    ready: bool,
-    interval: timedelta | None,
-    allowed: timedelta | None,
-) -> PolicyMeasures:
+def measure_policy(facts: PolicyFacts, status: BackupPolicyStatus) -> PolicyMeasures:
     """The numbers of a policy with its newest status."""
-    last = status.last_success
+    policy, schedule, last = facts.policy, facts.schedule, status.last_success
+    wanted = find_wanted(policy, facts.records, facts.now)
     return PolicyMeasures(
-        ready=ready,
+        ready=_is_true(status, READY),
         last_success=last.time.timestamp() if last else None,
-        expected_interval=interval.total_seconds() if interval else None,
-        max_age=allowed.total_seconds() if allowed else None,
+        expected_interval=longest_gap(schedule).total_seconds() if schedule else None,
+        max_age=allowed.total_seconds() if (allowed := max_age(policy.spec, schedule)) else None,
         size_bytes=last.size_bytes if last else None,
         duration_seconds=last.duration_seconds if last else None,
         next_schedule=status.next_schedule_time.timestamp() if status.next_schedule_time else None,
         suspended=policy.spec.suspend,
         on_demand=policy.spec.schedule is None,
+        copies_satisfied=_is_true(status, COPIES_SATISFIED),
+        copies_satisfied_until=until.timestamp() if (until := copies_satisfied_until(facts)) else None,
+        stores={
+            held.store: StoreMeasures(
+                held.points, held.lacking, held.newest_time.timestamp() if held.newest_time else None
+            )
+            for held in status.copies
+        },
+        catch_ups_pending=sum(each.record.attempts == 0 for each in wanted),
+        catch_ups_failed=sum(each.record.attempts > 0 for each in wanted),
     )
+
+
+def _is_true(status: BackupPolicyStatus, type_: str) -> bool:
+    condition = find_condition(status.conditions, type_)
+    return condition is not None and condition.status == "True"

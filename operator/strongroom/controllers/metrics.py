@@ -12,7 +12,7 @@ from prometheus_client import Metric, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from strongroom.controllers.measures import HostMeasures, Measures, Name, PolicyMeasures
+from strongroom.controllers.measures import HostMeasures, Measures, Name, PolicyMeasures, StoreMeasures
 from strongroom.controllers.settings import Clock, OperatorSettings
 from strongroom.controllers.tally import Tally
 from strongroom.domain.freshness import CLOCK_TOLERANCE
@@ -45,6 +45,12 @@ def _is_fresh(policy: PolicyMeasures, now: float) -> bool:
     return -CLOCK_TOLERANCE.total_seconds() <= now - policy.last_success <= policy.max_age
 
 
+def _are_copies_satisfied(policy: PolicyMeasures, now: float) -> bool:
+    """Computed at the moment of asking, as freshness is."""
+    until = policy.copies_satisfied_until
+    return policy.copies_satisfied and (until is None or now <= until)
+
+
 _GAUGES: tuple[tuple[str, str, Value], ...] = (
     (
         "last_success_timestamp_seconds",
@@ -59,7 +65,27 @@ _GAUGES: tuple[tuple[str, str, Value], ...] = (
     ("fresh", "1 while the newest verified backup is young enough.", _freshness),
     ("next_schedule_timestamp_seconds", "When the next scheduled run starts.", lambda p, _: p.next_schedule),
     ("ready", "1 while the policy can be carried out.", lambda p, _: float(p.ready)),
+    (
+        "copies_satisfied",
+        "1 while enough stores hold a verified copy that is young enough (3-2-1).",
+        lambda p, now: float(_are_copies_satisfied(p, now)),
+    ),
     ("suspended", "1 while no scheduled run starts.", lambda p, _: float(p.suspended)),
+)
+
+
+_COPY_GAUGES: tuple[tuple[str, str, Callable[[StoreMeasures], float | None]], ...] = (
+    ("copies", "Recovery points that the store holds.", lambda held: held.copies),
+    (
+        "copies_lacking",
+        "Recovery points that are still to be copied to the store.",
+        lambda held: held.lacking,
+    ),
+    (
+        "copy_last_success_timestamp_seconds",
+        "Moment that the newest verified backup in the store shows.",
+        lambda held: held.newest,
+    ),
 )
 
 
@@ -98,6 +124,7 @@ class PolicyCollector(Collector):
                 if number is not None:
                     gauge.add_metric(key, number)
             yield gauge
+        yield from _collect_copies(policies)
         yield from _collect_hosts(self._measures.hosts.copy())
         runs = CounterMetricFamily(
             "strongroom_runs", "Finished runs by outcome.", labels=["namespace", "policy", "outcome"]
@@ -119,6 +146,25 @@ class PolicyCollector(Collector):
             "Seconds since the event loop last ticked.",
             value=self._measures.silence_seconds(),
         )
+
+
+def _collect_copies(policies: Mapping[Name, PolicyMeasures]) -> Iterator[Metric]:
+    for name, words, measure in _COPY_GAUGES:
+        gauge = GaugeMetricFamily(_PREFIX + name, words, labels=["namespace", "policy", "store"])
+        for key, policy in policies.items():
+            for store, held in policy.stores.items():
+                if (number := measure(held)) is not None:
+                    gauge.add_metric([*key, store], number)
+        yield gauge
+    catch_ups = GaugeMetricFamily(
+        f"{_PREFIX}catch_ups",
+        "Runs with copies that are to be caught up: pending until tried, failed from then on.",
+        labels=["namespace", "policy", "state"],
+    )
+    for key, policy in policies.items():
+        catch_ups.add_metric([*key, "pending"], policy.catch_ups_pending)
+        catch_ups.add_metric([*key, "failed"], policy.catch_ups_failed)
+    yield catch_ups
 
 
 def _collect_hosts(hosts: Mapping[Name, HostMeasures]) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ It may be behind; whoever creates from it relies on deterministic names. Read fr
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import StrongroomError, excerpt
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost
 from strongroom.controllers.keys import Key
@@ -74,6 +75,18 @@ class Objects:
     def job_of(self, run: BackupRun) -> JobState | None:
         """The Job of a run."""
         return self.jobs.get((run.meta.namespace, job_name(run.meta.name, run.meta.uid)))
+
+    def catch_ups_of(self, policy: Name) -> list[JobState]:
+        """Jobs that copy what runs of a policy lack; an ended one is there until it is written down."""
+        return [
+            job
+            for job in self.jobs.values()
+            if job.catch_up is not None and (job.meta.namespace, job.catch_up.policy) == policy
+        ]
+
+    def store_specs(self, namespace: str) -> dict[str, BackupStoreSpec]:
+        """The stores of a namespace, by name."""
+        return {name: store.spec for (where, name), store in self.stores.items() if where == namespace}
 
     def surroundings(self, policy: BackupPolicy) -> Surroundings:
         """What the policy refers to, as far as it is known."""

@@ -143,12 +143,13 @@ class Observed(Objects):
             and before.status.conditions == after.status.conditions
         ):
             return [key]
-        return [key, *concerns.using_store(self, name)]
+        judged = concerns.judged_by(self, name) if before is None or before.spec != after.spec else []
+        return [key, *judged, *concerns.using_store(self, name)]
 
     def _drop_store(self, name: Name) -> list[Key]:
         self.stores.pop(name, None)
         self.contacts.forget(name)
-        return list(concerns.using_store(self, name))
+        return [*concerns.judged_by(self, name), *concerns.using_store(self, name)]
 
     def _remember_host(self, key: Key, body: Object) -> list[Key]:
         name = (key.namespace, key.name)
@@ -190,7 +191,9 @@ class Observed(Objects):
 
     def _drop_job(self, name: Name) -> list[Key]:
         job = self.jobs.pop(name, None)
-        return [] if job is None else [*concerns.owner_of(job), *concerns.waiting_runs(self)]
+        if job is None:
+            return []
+        return [*concerns.owner_of(job), *concerns.copied_for(job), *concerns.waiting_runs(self)]
 
 
 def _bearing(host: DockerHost) -> tuple[object, ...]:

@@ -3,7 +3,7 @@
 Forgetting a run deletes a resource, never data.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from strongroom.domain.runrecords import RunRecord
@@ -25,17 +25,29 @@ def find_forgettable(records: Iterable[RunRecord], limit: int) -> list[RunRecord
     return spent[: max(0, len(spent) - limit)]
 
 
+def find_deleted_copies(records: Iterable[RunRecord]) -> dict[tuple[str, str], datetime]:
+    """What retention deleted: store and name of the run, and when last."""
+    gone: dict[tuple[str, str], datetime] = {}
+    for record in records:
+        deleted_at = record.completed or record.moment
+        for copy in ((done.store, name) for done in record.deletions for name in done.runs):
+            gone[copy] = max(deleted_at, gone.get(copy, deleted_at))
+    return gone
+
+
+def is_held(record: RunRecord, store: str, gone: Mapping[tuple[str, str], datetime]) -> bool:
+    """Whether a store holds a good copy of what a run made that has not been deleted since."""
+    is_good = store in record.good_stores and record.holds_artifacts
+    return is_good and gone.get((store, record.name), NEVER) < record.moment
+
+
 def find_pruned(records: Iterable[RunRecord]) -> list[RunRecord]:
     """Runs of one policy that are not yet marked as pruned although retention deleted them from every store.
 
     Only what a later run deleted: an earlier one deleted another run of the same name.
     """
     known = list(records)
-    gone: dict[tuple[str, str], datetime] = {}
-    for record in known:
-        deleted_at = record.completed or record.moment
-        for copy in ((done.store, name) for done in record.deletions for name in done.runs):
-            gone[copy] = max(deleted_at, gone.get(copy, deleted_at))
+    gone = find_deleted_copies(known)
     return [
         record
         for record in known

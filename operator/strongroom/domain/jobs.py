@@ -1,4 +1,4 @@
-"""Which Job: a batch/v1 Job for a run or for a store check, that an agent runs on its host or a cluster in a pod.
+"""Which Job: a batch/v1 Job for a run, for copies that it lacks, or for a store check, that an agent runs on its host or a cluster in a pod.
 
 The work order stands in an annotation of the pod template; a cluster projects it into a file. Secrets are named only.
 """
@@ -24,11 +24,13 @@ from strongroom.api.labels import (
     WORK_ORDER_ANNOTATION,
 )
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost, ObjectMeta
-from strongroom.api.workorder import BackupOrder, OrderStore, WorkOrder
-from strongroom.domain.names import check_job_name, job_name
+from strongroom.api.workorder import BackupOrder, CatchUpOrder, OrderStore, WorkOrder
+from strongroom.domain.names import catch_up_job_name, check_job_name, job_name
 
 Body = dict[str, Any]
 CHECK_DEADLINE = timedelta(minutes=5)
+CATCH_UP_RETRIES = 1
+"""Of one attempt: the pauses between attempts are the operator's."""
 MOUNT = "/strongroom"
 LONGEST_ORDER_BYTES = 200_000
 """Annotations of an object may take 256 KiB together."""
@@ -66,6 +68,40 @@ def build_job(
         labels=labels | _host_labels(host),
         order=_backup_order(run, policy, stores, held_runs),
         backoff_limit=policy.spec.backoff_limit,
+    )
+    return _build(plan, image)
+
+
+def build_catch_up_job(
+    run: BackupRun, policy: BackupPolicy, stores: Sequence[BackupStore], host: DockerHost, image: str
+) -> Body:
+    """The Job of the next attempt to copy a run's recovery point to those of the stores that lack it. It reads no source."""
+    status = run.status
+    if status.recovery_point is None:
+        raise ValueError(f"BackupRun {run.meta.name} made no recovery point")
+    order = WorkOrder(
+        kind="CatchUp",
+        namespace=run.meta.namespace,
+        run_uid=run.meta.uid,
+        stores=[OrderStore(name=store.meta.name, spec=store.spec) for store in stores],
+        catch_up=CatchUpOrder(
+            policy=policy.meta.name,
+            policy_uid=policy.meta.uid,
+            recovery_point=status.recovery_point,
+            manifest_sha256=status.manifest_sha256,
+            encryption=policy.spec.encryption,
+            signing=policy.spec.signing,
+        ),
+        deadline_seconds=int(parse_duration(policy.spec.deadline).total_seconds()),
+    )
+    attempts = status.catch_up.attempts if status.catch_up is not None else 0
+    plan = _Plan(
+        name=catch_up_job_name(run.meta.name, run.meta.uid, attempts + 1),
+        namespace=run.meta.namespace,
+        owner=_owner("BackupRun", run.meta),
+        labels={POLICY_LABEL: policy.meta.name, RUN_LABEL: _label_value(run.meta.name)} | _host_labels(host),
+        order=order,
+        backoff_limit=CATCH_UP_RETRIES,
     )
     return _build(plan, image)
 
@@ -110,6 +146,7 @@ def _backup_order(
         encryption=spec.encryption,
         signing=spec.signing,
         verification=spec.verification,
+        min_copies=spec.min_copies,
         min_size_percent=spec.min_size_percent,
         retention=spec.retention,
         time_zone=spec.time_zone,

@@ -18,7 +18,7 @@ from strongroom.api.labels import (
 )
 from strongroom.api.resources import ObjectMeta
 from strongroom.api.result import Progress
-from strongroom.api.workorder import OrderStore, WorkOrder
+from strongroom.api.workorder import CatchUpOrder, OrderStore, WorkOrder
 from strongroom.domain.policies import LONGEST_DEADLINE
 from strongroom.domain.targets import Work
 
@@ -59,6 +59,11 @@ class JobState:
         if backup is None:
             return None
         return Work(self.meta.namespace, backup.policy, backup.sources, backup.hooks)
+
+    @property
+    def catch_up(self) -> CatchUpOrder | None:
+        """What it copies from one store to others, if that is its work."""
+        return self.order.catch_up if self.order is not None else None
 
     @property
     def seen_from(self) -> str:

@@ -21,6 +21,11 @@ def job_name(run: str, run_uid: str) -> str:
     return _fit(run, _digest(run_uid))
 
 
+def catch_up_job_name(run: str, run_uid: str, attempt: int) -> str:
+    """The Job of that attempt to copy what a run's stores lack."""
+    return _fit(f"copy-{run}", _digest(run_uid, "catch-up", str(attempt)))
+
+
 def check_job_name(store: str, store_uid: str, host: str, moment: datetime) -> str:
     """The Job that checks a store from a host, decided upon at that moment."""
     return _fit(f"check-{store}", _digest(store_uid, host, moment.astimezone(UTC).isoformat()))

@@ -139,9 +139,8 @@ def _unusable_recipients(spec: BackupPolicySpec) -> Iterator[Problem]:
 
 def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
     """Fields that ask for what this version does not do."""
-    for name, value in (("drill", spec.drill), ("minCopies", spec.min_copies)):
-        if value is not None:
-            yield f"spec.{name}"
+    if spec.drill is not None:
+        yield "spec.drill"
     for name in spec.stores:
         store = around.stores.get(name)
         field_name = None if store is None else unsupported_field(store.spec)

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from strongroom.api.backuppolicy import BackupPolicyStatus, LastSuccess
+from strongroom.api.backuppolicy import BackupPolicySpec, BackupPolicyStatus, LastSuccess
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.conditions import (
     ENCRYPTION_UNAUTHENTICATED,
@@ -20,10 +20,11 @@ from strongroom.api.conditions import (
 )
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupPolicy
-from strongroom.domain.copies import judge_copies
+from strongroom.domain.copies import judge_copies, judge_no_backup
 from strongroom.domain.freshness import CLOCK_TOLERANCE, judge_freshness, max_age
+from strongroom.domain.holdings import Holding, find_holdings, fresh_until, judge_holdings
 from strongroom.domain.policies import Problem, is_clock_suspect
-from strongroom.domain.runrecords import RunRecord, newest_finished, newest_success
+from strongroom.domain.runrecords import RunRecord, counts, newest_finished, newest_success
 from strongroom.domain.schedule import Schedule, jitter_offset, next_slot
 from strongroom.domain.spans import parse_span
 
@@ -54,9 +55,8 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
         on_demand=policy.spec.schedule is None,
     )
     computed = [_ready(facts), fresh.condition]
-    success = newest_success(facts.records)
-    held_by = success.good_stores if success is not None else () if last is not None else None
-    computed.append(judge_copies(held_by, facts.stores, facts.now, policy.meta.generation))
+    holdings = find_holdings(policy, facts.records, facts.now)
+    computed.append(_copies_satisfied(facts, holdings, last, facts.now))
     for condition in computed:
         conditions = with_condition(conditions, condition)
     conditions = _put(conditions, RETENTION_BLOCKED, _retention_blocked(facts))
@@ -71,10 +71,37 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
         "last_success": last,
         "fresh_until": fresh.fresh_until,
         **_last_run(finished),
-        **_holdings(facts),
-        "message": _message(conditions, finished)[:MESSAGE_LENGTH],
+        "artifact_count": holdings[0].points,
+        "total_bytes": holdings[0].size_bytes,
+        "copies": [holding.describe() for holding in holdings],
+        "message": _message(conditions, finished, policy.spec)[:MESSAGE_LENGTH],
     }
     return policy.status.model_copy(update=update)
+
+
+def copies_satisfied_until(facts: PolicyFacts) -> datetime | None:
+    """When CopiesSatisfied turns False by itself, because copies become too old; None if it does not, or is not True."""
+    allowed, last = max_age(facts.policy.spec, facts.schedule), _last_success(facts)
+    holdings = find_holdings(facts.policy, facts.records, facts.now)
+    ends = {
+        until for each in holdings if (until := fresh_until(each, allowed)) is not None and until >= facts.now
+    }
+    if _copies_satisfied(facts, holdings, last, facts.now).status != "True":
+        return None
+    after = ((end, end + timedelta(seconds=1)) for end in sorted(ends))
+    return next(
+        (end for end, then in after if _copies_satisfied(facts, holdings, last, then).status != "True"), None
+    )
+
+
+def _copies_satisfied(
+    facts: PolicyFacts, holdings: Sequence[Holding], last: LastSuccess | None, now: datetime
+) -> Condition:
+    generation = facts.policy.meta.generation
+    if last is None and not any(holding.newest for holding in holdings):
+        return judge_no_backup(now, generation)
+    allowed = max_age(facts.policy.spec, facts.schedule)
+    return judge_copies(judge_holdings(holdings, facts.stores, facts.records, allowed, now), now, generation)
 
 
 def next_start(facts: PolicyFacts) -> datetime | None:
@@ -118,9 +145,16 @@ def _ready(facts: PolicyFacts) -> Condition:
 
 
 def _last_success(facts: PolicyFacts) -> LastSuccess | None:
-    """The newest verified backup; one whose run was deleted by hand is remembered by the status."""
+    """The newest verified backup; one whose run was deleted by hand is remembered by the status.
+
+    One whose run is there and counts no more, because its copies were lost, is not.
+    """
     known = facts.policy.status.last_success
-    record = newest_success(facts.records)
+    record = newest_success(facts.records, facts.policy.spec)
+    if known is not None and any(
+        (other.name, other.moment) == (known.run, known.time) for other in facts.records
+    ):
+        known = None
     if record is None or (known is not None and known.time > record.moment):
         return known
     return LastSuccess(
@@ -184,22 +218,12 @@ def _last_run(finished: RunRecord | None) -> dict[str, object]:
     return {} if finished is None else {"last_run": finished.name, "last_run_phase": finished.phase}
 
 
-def _holdings(facts: PolicyFacts) -> dict[str, object]:
-    """What the first store holds, by the runs: those whose copy there was good and not pruned since."""
-    first = facts.policy.spec.stores[0]
-    held = [record for record in facts.records if first in record.good_stores and record.holds_artifacts]
-    return {
-        "artifact_count": len(held),
-        "total_bytes": sum(record.size_bytes or 0 for record in held),
-    }
-
-
-def _message(conditions: Sequence[Condition], finished: RunRecord | None) -> str:
+def _message(conditions: Sequence[Condition], finished: RunRecord | None, spec: BackupPolicySpec) -> str:
     """What matters most: a policy that cannot work, a run that failed, no fresh backup; else that all is well."""
     ready, fresh = find_condition(conditions, READY), find_condition(conditions, FRESH)
     if ready is not None and ready.status != "True":
         return ready.message
-    if finished is not None and finished.phase != "Succeeded":
+    if finished is not None and finished.phase != "Succeeded" and not counts(finished, spec):
         return f"Run {finished.name} ended {finished.phase} ({finished.result}): {finished.message}"
     if fresh is not None and fresh.status != "True":
         return fresh.message

@@ -7,8 +7,7 @@ changed while they were read) goes once enough verified ones are newer and no ru
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta, tzinfo
 
 from strongroom.api.backuppolicy import Retention
 from strongroom.api.fields import format_time, parse_duration
@@ -42,7 +41,7 @@ class RetentionPlan:
 
 
 def decide_retention(
-    points: Iterable[RecoveryPoint], rules: Retention, zone: ZoneInfo, held: set[str], now: datetime
+    points: Iterable[RecoveryPoint], rules: Retention, zone: tzinfo, held: set[str], now: datetime
 ) -> RetentionPlan:
     """Decide for all points of one policy in one store. `held` are names of runs that are pinned."""
     ordered = sorted(points, key=lambda point: (point.time, point.key), reverse=True)
@@ -58,7 +57,7 @@ def decide_retention(
 
 
 def _reasons(
-    ordered: Sequence[RecoveryPoint], rules: Retention, zone: ZoneInfo, held: set[str]
+    ordered: Sequence[RecoveryPoint], rules: Retention, zone: tzinfo, held: set[str]
 ) -> Iterable[tuple[str, str]]:
     """Key and reason of everything that keeps a point."""
     verified = [point for point in ordered if point.verified]
@@ -88,7 +87,7 @@ def _above(
 
 
 def _kept_by_rules(
-    points: Sequence[RecoveryPoint], rules: Retention, zone: ZoneInfo
+    points: Sequence[RecoveryPoint], rules: Retention, zone: tzinfo
 ) -> Iterable[tuple[str, str]]:
     """Key and rule of each of these points, newest first, that a keep rule keeps among them."""
     yield from ((point.key, "keepLast") for point in points[: rules.keep_last or 0])
@@ -100,7 +99,7 @@ def _kept_by_rules(
 
 
 def _periods(
-    rules: Retention, zone: ZoneInfo
+    rules: Retention, zone: tzinfo
 ) -> Iterable[tuple[str, int, Callable[[RecoveryPoint], tuple[int, ...]]]]:
     """Each rule that counts periods: its name, how many it keeps, and the period that a point falls into."""
 

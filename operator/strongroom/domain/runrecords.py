@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from strongroom.api.backuppolicy import BackupPolicySpec
 from strongroom.api.backuprun import TERMINAL_PHASES
-from strongroom.api.conditions import SUCCEEDED, find_condition
+from strongroom.api.conditions import COPIES_SATISFIED, SUCCEEDED, find_condition
 from strongroom.api.labels import POLICY_LABEL
 from strongroom.api.resources import BackupRun
 
@@ -16,6 +17,25 @@ class Deletions:
 
     store: str
     runs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """A copy that a store was to hold and does not."""
+
+    store: str
+    state: str
+    reason: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a condition says, without its times."""
+
+    status: str
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +66,14 @@ class RunRecord:
     is_labelled: bool
     is_owned: bool
     is_deleting: bool
+    contents: str | None = None
+    lacks: tuple[Lack, ...] = ()
+    attempts: int = 0
+    """Attempts to catch up copies that have ended."""
+    attempted: datetime | None = None
+    """When the last of them ended."""
+    judged: Judgement | None = None
+    """Its condition CopiesSatisfied."""
 
     @property
     def is_terminal(self) -> bool:
@@ -64,6 +92,7 @@ def record_run(run: BackupRun) -> RunRecord:
     if meta.creation_timestamp is None:
         raise ValueError(f"BackupRun {meta.name} was not read from an API server")
     succeeded = find_condition(status.conditions, SUCCEEDED)
+    judged = find_condition(status.conditions, COPIES_SATISFIED)
     return RunRecord(
         namespace=meta.namespace,
         name=meta.name,
@@ -91,12 +120,37 @@ def record_run(run: BackupRun) -> RunRecord:
         is_labelled=meta.labels.get(POLICY_LABEL) == run.spec.policy,
         is_owned=bool(meta.owner_references),
         is_deleting=meta.deletion_timestamp is not None,
+        contents=status.contents,
+        lacks=tuple(
+            Lack(copy.store, copy.state, copy.reason, copy.message)
+            for copy in status.copies
+            if copy.state != "Succeeded"
+        ),
+        attempts=status.catch_up.attempts if status.catch_up else 0,
+        attempted=status.catch_up.last_time if status.catch_up else None,
+        judged=None if judged is None else Judgement(judged.status, judged.reason, judged.message),
     )
 
 
-def newest_success(records: Iterable[RunRecord]) -> RunRecord | None:
-    """The verified run that shows the latest moment, or None."""
-    verified = (record for record in records if record.phase == "Succeeded")
+def counts(record: RunRecord, spec: BackupPolicySpec) -> bool:
+    """Whether it is a verified backup: it succeeded, or it lacked nothing but copies and by now has enough of them.
+
+    Enough by the policy of now: as many as it asks for, of those that the run was to make in stores that are still its own.
+    """
+    if not record.good_stores:
+        return False
+    if record.phase == "Succeeded":
+        return True
+    if record.phase != "Partial" or record.contents != "Whole":
+        return False
+    held = sum(store in spec.stores for store in record.good_stores)
+    meant = held + sum(lack.store in spec.stores for lack in record.lacks)
+    return 0 < min(spec.min_copies or meant, meant) <= held
+
+
+def newest_success(records: Iterable[RunRecord], spec: BackupPolicySpec) -> RunRecord | None:
+    """The verified backup that shows the latest moment, or None."""
+    verified = (record for record in records if counts(record, spec))
     return max(verified, key=lambda record: (record.moment, record.name), default=None)
 
 

@@ -82,6 +82,8 @@ def _ended(verdict: Verdict, now: datetime) -> dict[str, object]:
         if result.artifacts
         else None,
         "artifacts": result.artifacts,
+        "contents": result.contents,
+        "manifest_sha256": result.manifest_sha256,
         "copies": result.copies,
         "retention": result.retention,
     }

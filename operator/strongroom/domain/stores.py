@@ -11,6 +11,7 @@ from strongroom.api.errors import Reason, excerpt
 from strongroom.api.fields import DNS_LABEL
 from strongroom.api.resources import BackupStore
 from strongroom.api.result import StoreReport
+from strongroom.domain.history import find_deleted_copies, is_held
 from strongroom.domain.policies import unsupported_field
 from strongroom.domain.runrecords import RunRecord
 
@@ -162,6 +163,8 @@ def _seen(newest: Contact, records: Iterable[RunRecord]) -> dict[str, object]:
         }
         return seen | {key: value for key, value in counted.items() if value is not None}
     # A run reports its own policy only; the runs themselves tell of all.
-    held = [record for record in records if report.store in record.good_stores and record.holds_artifacts]
+    known = list(records)
+    gone = find_deleted_copies(known)
+    held = [record for record in known if is_held(record, report.store, gone)]
     sizes = sum(record.size_bytes or 0 for record in held)
     return seen | {"artifact_count": len(held), "total_bytes": sizes}

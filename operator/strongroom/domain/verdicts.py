@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from strongroom.api.errors import Reason, excerpt, reason_named
 from strongroom.api.resources import describe
-from strongroom.api.result import WorkResult
+from strongroom.api.result import Copy, WorkResult
 from strongroom.api.workorder import WorkOrder
 from strongroom.domain.jobstates import JobState
 
@@ -28,7 +28,7 @@ class Verdict:
 def judge_job(job: JobState, run_uid: str) -> Verdict:
     """The verdict on a Job that will do no more: by its result, or by the lack of one."""
     if job.result is None:
-        return _judge_silence(job)
+        return judge_silence(job)
     try:
         result = WorkResult.model_validate_json(job.result)
     except ValidationError as error:
@@ -45,7 +45,7 @@ def failed(reason: Reason, message: str) -> Verdict:
     return Verdict("Failed", reason.name, f"{message}. {reason.hint}")
 
 
-def _judge_silence(job: JobState) -> Verdict:
+def judge_silence(job: JobState) -> Verdict:
     ending = job.ending
     if ending is not None and ending.reason == Reason.DeadlineExceeded.name:
         return failed(Reason.DeadlineExceeded, f"Job {job.meta.name} ran into its deadline")
@@ -60,19 +60,70 @@ def _judge_result(result: WorkResult, job: JobState) -> Verdict:
     if doubt is not None:
         verdict = failed(Reason.VerificationFailed, doubt)
         return Verdict(verdict.phase, verdict.reason, verdict.message, result)
-    good = {copy.store for copy in result.copies if copy.state == "Succeeded"}
-    lacking = [copy for copy in result.copies if copy.state != "Succeeded"]
-    absent = sorted({store.name for store in job.stores} - {copy.store for copy in result.copies})
-    if not good:
+    held = _hold(result, job)
+    if not held.good:
         return Verdict(
             "Failed", _first_reason(result), _with_way_out(result) or "no store holds a good copy", result
         )
-    if result.outcome == "Partial" or lacking or absent:
-        named = ", ".join([copy.store for copy in lacking] + absent) or "part of the sources"
-        return Verdict(
-            "Partial", _first_reason(result), _with_way_out(result) or f"incomplete: {named}", result
+    if _is_part(result, job.order):
+        reason = Reason.FilesChanged.name if result.reason == "Succeeded" else _first_reason(result)
+        told = _with_way_out(result) or "incomplete: part of the sources"
+        return Verdict("Partial", reason, " ".join(filter(None, [told, held.words()])), result)
+    if len(held.good) < held.needed:
+        return Verdict("Partial", _first_reason(result), _too_few(held, result), result)
+    return Verdict("Succeeded", "Succeeded", f"{_praise(result, held)} {held.words()}".strip(), result)
+
+
+@dataclass(frozen=True)
+class _Holding:
+    """The ordered stores that hold a good copy, those that lack one and why, and how many must hold one."""
+
+    good: tuple[str, ...]
+    lacking: tuple[Copy, ...]
+    needed: int
+
+    def words(self) -> str:
+        """Which store lacks a copy and why; nothing if none does."""
+        if not self.lacking:
+            return ""
+        named = "; ".join(describe_lack(copy.store, copy.reason, copy.message) for copy in self.lacking)
+        return (
+            f"Lacking: {named}. What lacks is copied later from {self.good[0]}, without reading the source."
         )
-    return Verdict("Succeeded", "Succeeded", result.message or _praise(result), result)
+
+
+def describe_lack(store: str, reason: str | None, message: str | None) -> str:
+    """A store that lacks a copy, and why, in one phrase."""
+    said = (message or "").removeprefix(f"store {store}: ").rstrip(". ")
+    return f"{store} ({': '.join(filter(None, [reason or 'Behind', excerpt(said, 200)]))})"
+
+
+def _hold(result: WorkResult, job: JobState) -> _Holding:
+    """By the order, where it can be read: a result of other stores makes no success."""
+    told = {copy.store: copy for copy in result.copies}
+    ordered = [store.name for store in job.stores] or list(told)
+    good = tuple(name for name in ordered if name in told and told[name].state == "Succeeded")
+    absent = Reason.WorkerLost.name
+    lacking = tuple(
+        told.get(name) or Copy(store=name, state="Failed", reason=absent, message="the result does not tell")
+        for name in ordered
+        if name not in good
+    )
+    asked = job.order.backup.min_copies if job.order is not None and job.order.backup is not None else None
+    return _Holding(good, lacking, min(asked or len(ordered), len(ordered)))
+
+
+def _is_part(result: WorkResult, order: WorkOrder | None) -> bool:
+    """Whether what was made is not all of it, wherever it is: files changed, or a source is missing."""
+    if result.contents is None:
+        return result.outcome == "Partial"
+    return result.contents == "Changed" or bool(_sources_without_artifact(result, order))
+
+
+def _too_few(held: _Holding, result: WorkResult) -> str:
+    reason = reason_named(_first_reason(result))
+    hint = f" {reason.hint}" if reason is not None else ""
+    return f"{len(held.good)} of the {held.needed} stores that must hold a copy do. {held.words()}{hint}"
 
 
 def find_doubt(result: WorkResult) -> str | None:
@@ -95,11 +146,17 @@ def _find_lack(result: WorkResult, order: WorkOrder | None) -> str | None:
         proof = artifact.verification
         if order.backup.verification == "Full" and (proof is None or proof.level != "Full"):
             return f"{artifact.file} was verified less than was ordered, although the worker claims success"
-    made = {artifact.source for artifact in result.artifacts}
-    lacking = [source.name for source in order.backup.sources if source.name not in made]
+    lacking = _sources_without_artifact(result, order)
     if result.outcome == "Succeeded" and lacking:
         return f"the worker claims success without an artifact of source {', '.join(lacking)}"
     return None
+
+
+def _sources_without_artifact(result: WorkResult, order: WorkOrder | None) -> list[str]:
+    if order is None or order.backup is None:
+        return []
+    made = {artifact.source for artifact in result.artifacts}
+    return [source.name for source in order.backup.sources if source.name not in made]
 
 
 def _first_reason(result: WorkResult) -> str:
@@ -117,9 +174,12 @@ def _with_way_out(result: WorkResult) -> str:
     return f"{result.message.removesuffix('.')}. {reason.hint}"
 
 
-def _praise(result: WorkResult) -> str:
-    count = len(result.artifacts)
-    return f"{count} artifact{'s' * (count != 1)} verified and read back from {len(result.copies)} store{'s' * (len(result.copies) != 1)}."
+def _praise(result: WorkResult, held: _Holding) -> str:
+    """What the worker said of a whole success; of one that lacks copies it may have spoken of the failure."""
+    if result.message and result.reason == "Succeeded":
+        return result.message if not held.lacking else f"{result.message.rstrip('.')}."
+    count, stores = len(result.artifacts), len(held.good)
+    return f"{count} artifact{'s' * (count != 1)} verified and read back from {stores} store{'s' * (stores != 1)}."
 
 
 def _stable(reason: str) -> str:

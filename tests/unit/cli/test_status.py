@@ -3,7 +3,13 @@ from datetime import timedelta
 from tests.unit.domain import domain_objects as objects
 
 from strongroom.api.fields import format_time
-from strongroom.cli.worries import find_host_notes, find_last_failure, find_policy_notes, find_policy_worries
+from strongroom.cli.worries import (
+    find_copy_notes,
+    find_host_notes,
+    find_last_failure,
+    find_policy_notes,
+    find_policy_worries,
+)
 
 NOW = objects.at("2026-11-22T02:00Z")
 
@@ -70,6 +76,26 @@ def test_a_partial_run_is_told_although_an_older_backup_is_fresh():
     partial = policy(lastRun="a", lastRunPhase="Partial", message=said)
     assert find_policy_worries(partial, NOW) == []
     assert "FilesChanged" in find_last_failure(partial)
+
+
+SUCCESS = {"time": format_time(NOW), "run": "a", "sizeBytes": 1, "durationSeconds": 1}
+
+
+def test_a_run_that_was_partial_until_its_copies_were_caught_up_is_no_failure():
+    assert find_last_failure(policy(lastRun="a", lastRunPhase="Partial", lastSuccess=SUCCESS)) is None
+
+
+def test_copies_that_lack_and_what_is_missing_for_three_two_one_are_worth_a_look():
+    judged = {"type": "CopiesSatisfied", "status": "False", "reason": "TooFewCopies"}
+    judged |= {"lastTransitionTime": format_time(NOW), "message": "For 3-2-1 is missing: an offsite copy."}
+    held = [{"store": "disk", "points": 3}]
+    held += [{"store": "usb", "points": 1, "lacking": 2, "message": "usb (StoreMissing: no folder)"}]
+    of = policy(conditions=[judged], copies=held, lastSuccess=SUCCESS)
+    assert find_copy_notes(of) == [
+        "BackupPolicy orders: 2 recovery points to be copied yet to usb (StoreMissing: no folder)",
+        "BackupPolicy orders: For 3-2-1 is missing: an offsite copy.",
+    ]
+    assert find_copy_notes(policy(conditions=[judged])) == []
 
 
 def test_an_engine_that_does_not_answer_is_worth_a_look():

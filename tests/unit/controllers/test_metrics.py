@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from strongroom.controllers.measures import HostMeasures, Measures, PolicyMeasures
+from strongroom.controllers.measures import HostMeasures, Measures, PolicyMeasures, StoreMeasures
 from strongroom.controllers.metrics import AddressError, PolicyCollector, serve_metrics
 from strongroom.controllers.settings import OperatorSettings, system_clock
 from strongroom.controllers.tally import Tally
@@ -45,6 +45,26 @@ def test_a_policy_on_demand_is_neither_fresh_nor_stale_unless_it_asks_for_an_age
     assert samples(measures, "strongroom_policy_fresh") == []
     measures.policies["default", "config"] = PolicyMeasures(ready=True, on_demand=True, max_age=HOUR)
     assert samples(measures, "strongroom_policy_fresh")[0][1] == 0
+
+
+def test_copies_tell_store_by_store_and_are_satisfied_no_longer_than_they_are_young_enough():
+    stores = {"disk": StoreMeasures(3, 0, 5.0), "usb": StoreMeasures(0, 2)}
+    told = {"copies_satisfied": True, "stores": stores, "catch_ups_pending": 1, "catch_ups_failed": 2}
+    measures = Measures()
+    for name, until in (("young", NOW.timestamp() + 1), ("old", NOW.timestamp() - 1)):
+        measures.policies["default", name] = PolicyMeasures(ready=True, copies_satisfied_until=until, **told)
+
+    def of(name: str) -> list[tuple[str, float]]:
+        """The last label's value, for the policy `young`."""
+        found = samples(measures, f"strongroom_policy_{name}")
+        return [(list(label.values())[-1], value) for label, value in found if label["policy"] == "young"]
+
+    satisfied = samples(measures, "strongroom_policy_copies_satisfied")
+    assert {labels["policy"]: value for labels, value in satisfied} == {"young": 1, "old": 0}
+    assert of("copies") == [("disk", 3), ("usb", 0)]
+    assert of("copies_lacking") == [("disk", 0), ("usb", 2)]
+    assert of("copy_last_success_timestamp_seconds") == [("disk", 5)]
+    assert of("catch_ups") == [("pending", 1), ("failed", 2)]
 
 
 def test_hosts_tell_what_can_be_known_of_them():

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from strongroom.api.conditions import find_condition
 from strongroom.api.errors import Reason
-from strongroom.domain.copies import judge_copies
 from strongroom.domain.history import find_forgettable, find_pruned
 from strongroom.domain.jobs import build_job, build_store_check_job
 from strongroom.domain.jobstates import parse_job
@@ -110,14 +109,6 @@ def test_points_and_bytes_are_those_the_first_store_still_holds():
         records=[record("a", 20), record("b", 21, pruned=True), record("c", 22), record("d", 22, "Failed")]
     )
     assert (seen.artifact_count, seen.total_bytes) == (2, 14)
-
-
-def test_three_two_one_names_what_is_missing():
-    specs = {"a": store().spec, "b": store(local={"path": "/x"}, media="tape", offsite=True).spec}
-    assert judge_copies(["a", "b"], specs, NOW).status == "True"
-    lacking = judge_copies(["a"], specs, NOW)
-    assert lacking.status == "False"
-    assert all(word in lacking.message for word in ("second store", "medium", "offsite"))
 
 
 def test_history_keeps_held_runs_and_those_with_artifacts_beside_the_limit():

@@ -138,7 +138,7 @@ def unverified():
         ({"artifacts": [unverified()[1]]}, ("Failed", "VerificationFailed")),
         ({"copies": []}, ("Failed", "StoreFailed")),
         ({"copies": [{"store": "vault", "state": "Failed", "reason": "StoreFull"}]}, ("Failed", "StoreFull")),
-        ({"copies": [{"store": "other", "state": "Succeeded"}]}, ("Partial", "StoreFailed")),
+        ({"copies": [{"store": "other", "state": "Succeeded"}]}, ("Failed", "StoreFailed")),
         ({"outcome": "Failed", "reason": "AuthenticationFailed"}, ("Failed", "AuthenticationFailed")),
         ({"outcome": "Partial", "reason": "LockTimeout"}, ("Partial", "LockTimeout")),
         ({"outcome": "Failed", "reason": "not a word"}, ("Failed", "InternalError")),

@@ -1,0 +1,89 @@
+"""Which copies are caught up, and when? What runs lack is copied from a good copy, the newest run first, with growing pauses.
+
+All that is decided follows from the resources: how often it was tried, and when last, stands in the run's status.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from strongroom.api.conditions import READY, find_condition
+from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore
+from strongroom.domain.freshness import CLOCK_TOLERANCE
+from strongroom.domain.holdings import Wanted
+
+MOST_AT_ONCE = 2
+"""Jobs that copy to one store at a time, of all policies together."""
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(days=1)
+READY_AGAIN_PAUSE = timedelta(minutes=5)
+"""Times the attempts so far, for a store that was found to work again since the last one."""
+
+
+@dataclass(frozen=True)
+class CatchUpDue:
+    """A run whose copies are to be caught up, and from when on that may be tried."""
+
+    wanted: Wanted
+    moment: datetime
+
+    @property
+    def targets(self) -> list[str]:
+        """The stores that lack it."""
+        return [lack.store for lack in self.wanted.lacks]
+
+
+def find_due_times(
+    wanted: Iterable[Wanted], stores: Mapping[str, BackupStore], now: datetime
+) -> list[CatchUpDue]:
+    """Each of these, in their order, with its moment. Those whose every target, or every good copy's store, has gone are left out."""
+    return [
+        CatchUpDue(each, _due_at(each, stores, now))
+        for each in wanted
+        if any(lack.store in stores for lack in each.lacks)
+        and any(store in stores for store in each.record.good_stores)
+    ]
+
+
+def _due_at(wanted: Wanted, stores: Mapping[str, BackupStore], now: datetime) -> datetime:
+    record = wanted.record
+    since = record.attempted or record.completed or record.moment
+    if since > now + CLOCK_TOLERANCE:
+        return now  # a clock was ahead: nothing waits for such a time
+    ready = (_ready_since(stores.get(lack.store)) for lack in wanted.lacks)
+    is_back = any(moment is not None and moment > since for moment in ready)
+    is_behind = any(lack.state == "Behind" for lack in wanted.lacks)
+    return since + pause_after(record.attempts, is_back=is_back, is_behind=is_behind)
+
+
+def pause_after(attempts: int, *, is_back: bool = False, is_behind: bool = False) -> timedelta:
+    """How long to wait after so many attempts: doubling from a minute to a day.
+
+    None for a store that works and was merely too slow, or was found to work again since; from the second attempt on that
+    shortens the pause, which still grows: a store that seems well whenever it is asked must not be copied to all the time.
+    """
+    if attempts == 0:
+        return timedelta(0) if is_back or is_behind else FIRST_PAUSE
+    pause = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts, 20)))
+    return min(pause, READY_AGAIN_PAUSE * attempts) if is_back else pause
+
+
+def _ready_since(store: BackupStore | None) -> datetime | None:
+    ready = None if store is None else find_condition(store.status.conditions, READY)
+    return ready.last_transition_time if ready is not None and ready.status == "True" else None
+
+
+def choose_stores(
+    run: BackupRun, policy: BackupPolicy, stores: Mapping[str, BackupStore]
+) -> tuple[list[BackupStore], list[str]]:
+    """The stores of the order, those that hold a copy first, and the names of those that lack it. Either may be empty.
+
+    A copy may come from a store that is the policy's no more; it goes only to those that are.
+    """
+    good = [copy.store for copy in run.status.copies if copy.state == "Succeeded" and copy.store in stores]
+    lacking = [
+        copy.store
+        for copy in run.status.copies
+        if copy.state != "Succeeded" and copy.store in stores and copy.store in policy.spec.stores
+    ]
+    return [stores[name] for name in (*good, *lacking)], lacking if good else []
