@@ -41,6 +41,9 @@ LISTED_TABLES = 50
 """Tables whose row counts stand in a result; the manifest has them all."""
 MOST_ARTIFACTS = 128
 """Files of one recovery point."""
+MOST_POINTS = 1000
+MOST_DAMAGED = 100
+"""What one part of a catalogue tells of, at most."""
 LARGEST_RESULT_BYTES = 200_000
 """A larger result is refused: an object's annotations hold 256 KiB together."""
 
@@ -251,11 +254,12 @@ class CatalogueReport(Fields):
 
     store: Name = Field(description="BackupStore.")
     listed_at: Time = Field(description="When the listing began: what was committed later is not in it.")
-    points: Annotated[list[CataloguePoint], Field(max_length=1000)] = Field(
+    points: Annotated[list[CataloguePoint], Field(max_length=MOST_POINTS)] = Field(
         default_factory=list, description="Recovery points in the order of their keys."
     )
-    damaged: Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=100)] = Field(
-        default_factory=list, description="Key prefixes whose manifest cannot be read."
+    damaged: Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=MOST_DAMAGED)] = Field(
+        default_factory=list,
+        description="Key prefixes whose manifest cannot be read, or is of another namespace or policy than its place.",
     )
     after: Annotated[str, Field(max_length=512)] | None = Field(
         default=None, description="Where this part began: the prefix after which it lists, if any."

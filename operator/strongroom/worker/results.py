@@ -28,6 +28,7 @@ def build_result(
         artifacts=list(done.artifacts),
         copies=list(done.copies),
         retention=list(done.retention),
+        catalogue=done.catalogue,
         stores=list(done.stores),
     )
 

@@ -17,13 +17,14 @@ from strongroom.engine.connecting import connect_engine
 from strongroom.sources.files.places import read_places
 from strongroom.sources.postgres.clients import FOLDERS
 from strongroom.worker.backup import run_backup
+from strongroom.worker.cataloguing import run_catalogue
 from strongroom.worker.ending import EndedError, Ending
 from strongroom.worker.orders import parse_order
 from strongroom.worker.progress import ProgressLines
 from strongroom.worker.results import build_failure, build_result, write_result
 from strongroom.worker.secretfiles import SecretFiles
 from strongroom.worker.storechecks import run_store_check
-from strongroom.worker.task import Task
+from strongroom.worker.task import Done, Task
 
 log = logging.getLogger(__name__)
 
@@ -88,10 +89,21 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
         )
         try:
             ending.interrupt_after(order.deadline_seconds)
-            done, failure = run_store_check(task) if order.backup is None else run_backup(task, order.backup)
+            done, failure = _perform(task)
         finally:
             ending.put_off()  # the folder with the secrets goes, and the result is written, whatever is asked
         return build_result(order.run_uid, done, failure, started, secrets.hide)
+
+
+def _perform(task: Task) -> tuple[Done, StrongroomError | None]:
+    order = task.order
+    if order.backup is not None:
+        return run_backup(task, order.backup)
+    if order.catalogue is not None:
+        return run_catalogue(task, order.catalogue)
+    if order.kind == "CheckStore":
+        return run_store_check(task)
+    raise StrongroomError(Reason.Unsupported, f"the work order: kind: {order.kind}")
 
 
 def _run_uid(path: Path) -> str:

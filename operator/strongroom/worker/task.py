@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from strongroom.api.result import Artifact, Copy, RetentionOutcome, StoreReport
+from strongroom.api.result import Artifact, CatalogueReport, Copy, RetentionOutcome, StoreReport
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
 from strongroom.sources.files.places import HOST, Places
@@ -42,3 +42,4 @@ class Done:
     copies: Sequence[Copy] = ()
     retention: Sequence[RetentionOutcome] = ()
     stores: Sequence[StoreReport] = ()
+    catalogue: CatalogueReport | None = None

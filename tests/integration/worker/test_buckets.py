@@ -10,6 +10,8 @@ from tests.s3.faults import FaultyProxy, faulty_proxy
 from tests.s3.server import S3Server
 from tests.s3.stores import bucket_spec, write_keys
 
+from strongroom.pipeline.signing import PrivateKey
+
 POINT = "vault/default/shop/20260102T030405Z-first"
 
 
@@ -165,3 +167,28 @@ def test_a_file_of_many_parts_goes_to_the_bucket_as_it_is_read(
     assert proxy.asked.count("UploadPart") == 3
     assert s3_server.objects(bucket)[f"{POINT}/{finished.artifact.file}"] == finished.artifact.stored_bytes
     assert s3_server.uploads(bucket) == []
+
+
+def test_a_signed_backup_in_a_bucket_is_catalogued_and_a_listing_that_is_refused_is_a_failure(
+    workshop: Workshop, s3_server: S3Server, proxy: FaultyProxy, bucket: str
+) -> None:
+    key = PrivateKey.generate()
+    workshop.write_secret("signing", "private.pem", key.pem().decode())
+    signing = {"privateKeySecret": {"name": "signing", "key": "private.pem"}}
+    made = stores(workshop, proxy.endpoint, bucket)
+    finished = workshop.succeed(workshop.order(stores=made, signing=signing))
+    assert f"{POINT}/manifest.json.sig" in s3_server.objects(bucket)
+    order = workshop.order(stores=made[1:])
+    catalogue = {"trustedKeys": [signing["privateKeySecret"]]}
+    del order["backup"]
+    asked = order | {"kind": "Catalogue", "catalogue": catalogue, "runUid": "uid-store"}
+    told = workshop.succeed(asked).result.catalogue
+    assert told is not None
+    (point,) = told.points
+    assert f"vault/{point.recovery_point}" == POINT
+    assert (point.complete, point.signature, point.run_uid) == (True, "Valid", "uid-first")
+    assert [each.file for each in point.artifacts] == [each.file for each in finished.result.artifacts]
+    proxy.fail("ListObjectsV2", status=403, code="AccessDenied")
+    refused = workshop.run(asked)
+    assert (refused.result.outcome, refused.result.reason) == ("Failed", "StoreDenied")
+    assert refused.result.catalogue is None
