@@ -9,6 +9,8 @@ from strongroom import __version__
 
 OWN_IMAGE = f"strongroom:{__version__}"
 STORE_PLACES = ("/var/backups", "/backups", "/srv/backups", "/mnt", "/media")
+DRILL_IMAGES = tuple(f"{registry}postgres:*" for registry in ("", "library/", "docker.io/library/"))
+"""The official images of PostgreSQL, by all names that the Engine knows them by."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class Allowances:
     """Containers that may be dumped, stopped, paused and given commands: `project/service`, or the container's name."""
     root_containers: tuple[str, ...] = ()
     """Of those, containers that are as good as root on the host and in which programs may be run all the same."""
+    restore_paths: tuple[str, ...] = ()
+    """Files and folders of the host that a restore may replace or make."""
+    restore_volumes: tuple[str, ...] = ("*",)
+    """Of the named volumes that may be read, those that a restore may write to."""
+    urls: tuple[str, ...] = ()
+    """Servers that a health check may fetch from besides the machine itself and its containers: `https://shop.example:8443`."""
+    drill_images: tuple[str, ...] = DRILL_IMAGES
+    """Images that a drill may start a throw-away container from, besides those that containers of this machine are made from."""
 
 
 def matches(value: str, patterns: Sequence[str]) -> bool:

@@ -16,6 +16,9 @@ from strongroom.agent.working import RunningWorker
 from strongroom.api.errors import StrongroomError
 from strongroom.api.result import WorkResult
 
+ROLL_BACK_SECONDS = 1800.0
+"""How long a worker may take to put the old state back, whatever the Job's own deadline is."""
+
 log = logging.getLogger(__name__)
 
 
@@ -32,13 +35,13 @@ class Attempts:
         self._kill_grace_seconds = kill_grace_seconds
         self._workers: dict[int, RunningWorker] = {}
 
-    async def start(self, number: int, secrets: Values) -> None:
+    async def start(self, number: int, secrets: Values, *, rolls_back: bool = False) -> None:
         """Begin an attempt. If this task is cancelled meanwhile, the record tells the next agent what was begun.
 
         One that cannot be begun, for the host forbids it or its Engine is down, is written down as an attempt that failed.
         """
         await asyncio.to_thread(write_secrets, self._folder.secrets, secrets)
-        attempt = Attempt(number=number, started_at=clock.now())
+        attempt = Attempt(number=number, started_at=clock.now(), rolls_back=rolls_back)
         try:
             self._workers[number] = await asyncio.to_thread(self._launch, attempt)
         except StrongroomError as error:
@@ -60,7 +63,8 @@ class Attempts:
         end, exit_code = End.Exited, None
         if worker is not None:
             reporter.redactor, reporter.outputs, reporter.active = redactor, (files.progress, files.log), 1
-            end, exit_code = await self._until_end(worker, cancelled)
+            seconds = self._plan.seconds_left(clock.now()) if not attempt.rolls_back else ROLL_BACK_SECONDS
+            end, exit_code = await self._until_end(worker, cancelled, seconds)
         await self._isolations.of(attempt).clear(self._folder, attempt, worker)
         reporter.outputs, reporter.active = None, 0
         left = await asyncio.to_thread(read_result, files.result, self._plan.run_uid, redactor)
@@ -78,7 +82,7 @@ class Attempts:
     def _launch(self, attempt: Attempt) -> RunningWorker:
         """See whether it may run, and how; start it. Blocks, and runs to its end once begun."""
         self._folder.clear_scratch()
-        isolation, launch = self._isolations.prepare(self._plan, self._folder, attempt.number)
+        isolation, launch = self._isolations.prepare(self._plan, self._folder, attempt)
         isolated = attempt.model_copy(update={"isolation": isolation})
         worker = self._isolations.of(isolated).start(launch, isolated, self._folder.save_attempt)
         log.info("%s/%s: attempt %d is %s", self._plan.namespace, self._plan.name, attempt.number, worker)
@@ -104,14 +108,16 @@ class Attempts:
             return self._workers[attempt.number]
         return await self._isolations.of(attempt).find(self._folder, attempt)
 
-    async def _until_end(self, worker: RunningWorker, cancelled: asyncio.Event) -> tuple[End, int | None]:
+    async def _until_end(
+        self, worker: RunningWorker, cancelled: asyncio.Event, seconds: float | None
+    ) -> tuple[End, int | None]:
         """Wait for the worker's end, the deadline or a cancellation; in the latter cases, end it."""
         exit_ = asyncio.create_task(worker.wait())
         cancellation = asyncio.create_task(cancelled.wait())
         try:
             await asyncio.wait(
                 [exit_, cancellation],
-                timeout=self._plan.seconds_left(clock.now()),
+                timeout=seconds,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if exit_.done():

@@ -13,10 +13,11 @@ from strongroom.agent.durable import make_folder, write_durably
 from strongroom.agent.folders import JobFolder
 from strongroom.agent.gatekeeping import end_gate, start_gate
 from strongroom.agent.mounting import find_sights, job_binds, store_binds
+from strongroom.agent.newvolumes import unmade_volume
 from strongroom.agent.processes import ProcessIdentity, identify, is_alive
 from strongroom.agent.records import Attempt
 from strongroom.agent.settings import Limits
-from strongroom.agent.workers import KILLED_SECONDS, Worker
+from strongroom.agent.workers import KILLED_SECONDS, Worker, restore_words
 from strongroom.agent.working import Launch, RunningWorker
 from strongroom.api.errors import StrongroomError
 from strongroom.api.labels import AGENT_LABEL, ATTEMPT_LABEL, JOB_LABEL
@@ -108,7 +109,7 @@ class ContainerWorkers:
         return {AGENT_LABEL: self._identity, JOB_LABEL: folder.uid, ATTEMPT_LABEL: str(number)}
 
     def _build(self, launch: Launch, engine: Engine) -> WorkerContainer:
-        sights = find_sights(launch)
+        sights = find_sights(launch).without(unmade_volume(launch.order, engine))
         for name in sights.volumes:
             # The Engine would make a volume that is missing, and an empty one would be backed up.
             find_volume(engine, name, f"Job {launch.plan.namespace}/{launch.plan.name}")
@@ -213,4 +214,5 @@ def _command(launch: Launch) -> list[str]:
     }
     if launch.order.needs_engine:
         options["--engine"] = f"unix://{mounting.ENGINE}/{launch.files.gate_socket.name}"
-    return ["worker", *(word for option, value in options.items() for word in (option, value))]
+    given = (word for option, value in options.items() for word in (option, value))
+    return ["worker", *given, *restore_words(launch)]

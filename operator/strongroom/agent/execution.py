@@ -16,17 +16,19 @@ from strongroom.agent.isolations import Isolations
 from strongroom.agent.jobstatuses import JobReason
 from strongroom.agent.records import Attempt, Outcome, Plan, build_failure
 from strongroom.agent.reporting import Reporter
-from strongroom.agent.retries import Conclude, Follow, Start, conclude_late, next_step
-from strongroom.agent.secretfiles import fetch_secrets
+from strongroom.agent.retries import Conclude, Follow, Start, conclude_late, needs_roll_back, next_step
+from strongroom.agent.secretfiles import Values, fetch_secrets
 from strongroom.agent.settings import Timing
 from strongroom.agent.undoing import Undoing, Until
-from strongroom.agent.verdicts import judge_undone
+from strongroom.agent.verdicts import judge_rolled_back, judge_undone
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.result import WorkResult
-from strongroom.api.workorder import WorkOrder
 from strongroom.kube.client import KubeClient
 from strongroom.kube.errors import ApiError
 from strongroom.kube.following import pause_seconds
+
+MOST_ROLL_BACKS = 3
+"""How often a worker tries to put back what a restore has exchanged, before people must."""
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +119,7 @@ class Execution:
     async def _attempt_until_decided(self, reporter: Reporter) -> Outcome:
         timing = self._means.timing
         while True:
-            attempts = await asyncio.to_thread(self._folder.attempts)
+            attempts, _ = await self._load_attempts()
             reporter.failed = sum(1 for a in attempts if a.result and a.result.outcome != "Succeeded")
             step = next_step(
                 self.plan,
@@ -128,7 +130,7 @@ class Execution:
             )
             match step:
                 case Conclude(outcome):
-                    return await self._settle(outcome)
+                    return await self._settle(outcome, reporter)
                 case Follow(attempt):
                     await self._attempts.follow(attempt, reporter, self._cancelled)
                 case Start(number, at):
@@ -139,15 +141,61 @@ class Execution:
                         or await self._start(number, attempts)
                     )
                     if ended is not None:
-                        return await self._settle(ended)
+                        return await self._settle(ended, reporter)
 
-    async def _settle(self, outcome: Outcome) -> Outcome:
-        """Undo the hooks of what has ended; for a while, and then the outcome says what is still to be undone."""
+    async def _load_attempts(self) -> tuple[list[Attempt], list[Attempt]]:
+        """Those that carry the order out, and those that put back what it has done."""
+        attempts = await asyncio.to_thread(self._folder.attempts)
+        return [each for each in attempts if not each.rolls_back], [
+            each for each in attempts if each.rolls_back
+        ]
+
+    async def _settle(self, outcome: Outcome, reporter: Reporter) -> Outcome:
+        """Undo the hooks of what has ended; for a while, and then the outcome says what is still to be undone.
+
+        What a restore has exchanged by half is put back before services run on it.
+        """
+        outcome = await self._roll_back(outcome, reporter)
         undone = await self._means.undoing.undo(self._folder, Until(seconds=self._means.timing.undo_seconds))
         return outcome.model_copy(update={"result": judge_undone(outcome.result, undone)})
 
+    async def _roll_back(self, outcome: Outcome, reporter: Reporter) -> Outcome:
+        """Have a worker put the old state back, if the last one of a restore could not say that it has."""
+        attempts, backwards = await self._load_attempts()
+        if not await self._is_restore() or not needs_roll_back(attempts):
+            return outcome
+        while not backwards or backwards[-1].result is None or self._may_go_on(backwards):
+            if backwards and backwards[-1].result is None:
+                await self._attempts.follow(backwards[-1], reporter, asyncio.Event())
+            else:
+                await asyncio.sleep(self._means.timing.retry_seconds if backwards else 0)
+                number = max(each.number for each in [*attempts, *backwards]) + 1
+                log.warning("%s: the restore is given up: what it has exchanged is put back", self)
+                values = await self._fetch_secrets(asyncio.Event())
+                if isinstance(values, WorkResult):
+                    return outcome.model_copy(update={"result": judge_rolled_back(outcome.result, values)})
+                await self._attempts.start(number, values or {}, rolls_back=True)
+            _, backwards = await self._load_attempts()
+        rolled = backwards[-1].result
+        judged = outcome.result if rolled is None else judge_rolled_back(outcome.result, rolled)
+        return outcome.model_copy(update={"result": judged})
+
+    @staticmethod
+    def _may_go_on(backwards: list[Attempt]) -> bool:
+        last = backwards[-1].result
+        return last is not None and last.outcome != "Succeeded" and len(backwards) < MOST_ROLL_BACKS
+
+    async def _is_restore(self) -> bool:
+        order = await asyncio.to_thread(self._folder.read_order)
+        return order.kind == "Restore"
+
     async def _undo(self, attempts: list[Attempt]) -> Outcome | None:
-        """Nothing is begun before the last attempt's hooks are undone; an outcome if it comes too late for another."""
+        """Nothing is begun before the last attempt's hooks are undone; an outcome if it comes too late for another.
+
+        But for a restore: services that run between two attempts would see what is exchanged by half.
+        """
+        if attempts and await self._is_restore():
+            return None
         undone = await self._means.undoing.undo(self._folder, self._until())
         return None if undone.complete else self._too_late(attempts)
 
@@ -176,29 +224,37 @@ class Execution:
 
     async def _start(self, number: int, attempts: list[Attempt]) -> Outcome | None:
         """Begin an attempt; an outcome if that is impossible for good."""
-        order = WorkOrder.model_validate_json(await asyncio.to_thread(self._folder.order.read_bytes))
+        values = await self._fetch_secrets(self._cancelled, self.plan)
+        if isinstance(values, WorkResult):
+            return Outcome(
+                result=values, job_reason=JobReason.PodFailurePolicy.name, failed=len(attempts) + 1
+            )
+        if values is None:
+            return self._too_late(attempts)
+        await self._attempts.start(number, values)
+        return None
+
+    async def _fetch_secrets(
+        self, cancelled: asyncio.Event, plan: Plan | None = None
+    ) -> Values | WorkResult | None:
+        """The order's Secrets; the failure where there will be none; None when it comes too late (by that plan's deadline)."""
+        order = await asyncio.to_thread(self._folder.read_order)
         failures = 0
-        while not self._cancelled.is_set():
-            left = self.plan.seconds_left(clock.now())
+        while not cancelled.is_set():
+            left = plan.seconds_left(clock.now()) if plan is not None else None
             if left is not None and left <= 0:
-                return conclude_late(self.plan, attempts, clock.now())
+                return None
             try:
-                values = await fetch_secrets(self._means.client, order)
+                return await fetch_secrets(self._means.client, order)
             except StrongroomError as error:
-                result = self._failure(error.reason, error.message)
-                return Outcome(
-                    result=result, job_reason=JobReason.PodFailurePolicy.name, failed=len(attempts) + 1
-                )
+                return self._failure(error.reason, error.message)
             except (ApiError, TimeoutError) as error:
                 log.warning("%s waits for its Secrets: %s", self, error)
                 failures += 1
                 await asyncio.sleep(
                     min(self._means.timing.longest_api_pause_seconds, pause_seconds(failures))
                 )
-            else:
-                await self._attempts.start(number, values)
-                return None
-        return self._cancellation(len(attempts))
+        return None
 
     def _cancellation(self, failed: int) -> Outcome:
         result = self._failure(Reason.Cancelled, "the Job was deleted or ended by others before it ran")

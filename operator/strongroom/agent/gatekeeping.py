@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from strongroom.agent.asks import ContainerAsk, VolumeAsk, list_asks
+from strongroom.agent.asks import ContainerAsk, RestoreVolumeAsk, VolumeAsk, list_asks
 from strongroom.agent.durable import PRIVATE_FILE, make_folder, write_durably
 from strongroom.agent.folders import AttemptFolder, JobFolder
 from strongroom.agent.gate.rules import Rules, read_rules, rules_text
@@ -37,7 +37,7 @@ def build_rules(launch: Launch, engine_url: str) -> Rules:
         exec=frozenset(each.container.id for ask, each in seen if ask.runs_programs(each)),
         control=frozenset(each.container.id for ask, each in seen if ask.use == "control"),
         volumes=frozenset(
-            [ask.name for ask in asks if isinstance(ask, VolumeAsk)]
+            [ask.name for ask in asks if isinstance(ask, VolumeAsk | RestoreVolumeAsk)]
             + [mount.volume for mount in mounts if mount is not None and mount.volume is not None]
         ),
     )

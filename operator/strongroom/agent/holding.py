@@ -11,7 +11,6 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import connect_engine
 from strongroom.engine.containers import match_containers
-from strongroom.engine.undoing import hooks_of
 
 EVERYTHING = "*"
 """Overlaps with every service: for when the Engine cannot say which one a name means."""
@@ -64,8 +63,7 @@ def find_services(order: WorkOrder, engine_url: str | None) -> frozenset[str]:
 
 
 def _names(order: WorkOrder, engine_url: str | None) -> Iterator[str]:
-    hooks = hooks_of(order.backup).values() if order.backup is not None else ()
-    selectors = [selector for each in hooks for selector in (*each.stop, *each.pause)]
+    selectors = [selector for each in order.all_hooks.values() for selector in (*each.stop, *each.pause)]
     for selector in selectors:
         if selector.name is None:
             yield f"{selector.project}/{selector.service}"

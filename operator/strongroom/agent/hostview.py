@@ -5,8 +5,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from strongroom.agent.allowances import Allowances
-from strongroom.agent.asks import Ask, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
+from strongroom.agent.asks import (
+    Ask,
+    ContainerAsk,
+    DrillImageAsk,
+    PathAsk,
+    ProjectAsk,
+    RestorePathAsk,
+    RestoreProjectAsk,
+    RestoreVolumeAsk,
+    StoreAsk,
+    UrlAsk,
+    VolumeAsk,
+)
+from strongroom.agent.urls import HostNetworks, look_at_urls
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.labels import COMPOSE_PROJECT_LABEL
 from strongroom.api.workorder import WorkOrder
@@ -29,6 +41,10 @@ class HostView:
     """Every volume that really is a folder of the host, to that folder."""
     claimed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Ids of containers, to those labels that are their image's word, and not that of whoever started them."""
+    images: frozenset[str] | None = None
+    """Images that containers of this machine are made from; looked at when a drill names one."""
+    networks: HostNetworks = field(default_factory=HostNetworks)
+    """Where the URLs of health checks lead to."""
 
     def real(self, path: str) -> PurePosixPath:
         """Where a path leads."""
@@ -37,18 +53,22 @@ class HostView:
 
 def look_at_host(order: WorkOrder, asks: Sequence[Ask], engine: Engine | None) -> HostView:
     """One look; without an Engine, at paths alone. Raises EngineUnreachable."""
-    named = {ask.path for ask in asks if isinstance(ask, StoreAsk | PathAsk)}
-    if engine is None:
-        return HostView(resolved=resolve(named))
+    named = {ask.path for ask in asks if isinstance(ask, StoreAsk | PathAsk | RestorePathAsk)}
+    networks = look_at_urls([ask.url for ask in asks if isinstance(ask, UrlAsk)], engine)
+    if engine is None or not order.needs_engine:
+        return HostView(resolved=resolve(named), networks=networks)
     containers = {
         ask: [inspect_container(engine, each) for each in _match(engine, order, ask)]
         for ask in asks
-        if isinstance(ask, ContainerAsk | ProjectAsk)
+        if isinstance(ask, ContainerAsk | ProjectAsk | RestoreProjectAsk)
     }
     found = {path for ask, several in containers.items() for each in several for path in _paths(ask, each)}
     known = {each.container.id: each for several in containers.values() for each in several}
     volumes = {mount.volume for each in known.values() for mount in each.mounts}
-    bound = _bound(engine, volumes | {ask.name for ask in asks if isinstance(ask, VolumeAsk)})
+    bound = _bound(
+        engine, volumes | {ask.name for ask in asks if isinstance(ask, VolumeAsk | RestoreVolumeAsk)}
+    )
+    drills = any(isinstance(ask, DrillImageAsk) for ask in asks)
     rooted = {key: _with_reason(each, bound, engine) for key, each in known.items()}
     return HostView(
         resolved=resolve(named | found),
@@ -57,6 +77,8 @@ def look_at_host(order: WorkOrder, asks: Sequence[Ask], engine: Engine | None) -
         },
         bound=bound,
         claimed={key: _claimed(engine, each) for key, each in known.items()},
+        images=frozenset(each.image for each in list_containers(engine)) if drills else None,
+        networks=networks,
     )
 
 
@@ -96,9 +118,9 @@ def resolve(paths: Iterable[str]) -> dict[str, PurePosixPath]:
     return {path: PurePosixPath(os.path.realpath(path)) for path in paths}
 
 
-def resolve_allowances(allowed: Allowances) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Patterns of stores and of paths, with the links in their fixed part followed."""
-    return tuple(map(_resolve_pattern, allowed.stores)), tuple(map(_resolve_pattern, allowed.paths))
+def resolve_patterns(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Patterns of paths, with the links in their fixed part followed."""
+    return tuple(map(_resolve_pattern, patterns))
 
 
 def _resolve_pattern(pattern: str) -> str:
@@ -118,10 +140,11 @@ def _paths(ask: Ask, each: Inspected) -> Iterator[str]:
         yield mount.host_path(path)
 
 
-def _match(engine: Engine, order: WorkOrder, ask: ContainerAsk | ProjectAsk) -> list[Container]:
-    if isinstance(ask, ProjectAsk):
+def _match(
+    engine: Engine, order: WorkOrder, ask: ContainerAsk | ProjectAsk | RestoreProjectAsk
+) -> list[Container]:
+    if isinstance(ask, ProjectAsk | RestoreProjectAsk):
         return list_containers(engine, labels=[f"{COMPOSE_PROJECT_LABEL}={ask.project}"])
     if ask.selector is not None:
         return match_containers(engine, ask.selector)
-    policy = order.backup.policy if order.backup is not None else ""
-    return match_labelled(engine, order.namespace, policy)
+    return match_labelled(engine, order.namespace, order.policy or "")

@@ -6,6 +6,7 @@ from strongroom.agent.asks import list_asks
 from strongroom.agent.containers import ContainerWorkers
 from strongroom.agent.folders import JobFolder
 from strongroom.agent.hostview import look_at_host
+from strongroom.agent.newvolumes import make_volume
 from strongroom.agent.permissions import build_permissions
 from strongroom.agent.records import Attempt, Plan
 from strongroom.agent.settings import AgentSettings
@@ -33,23 +34,32 @@ class Isolations:
         return self._containers if attempt.isolation == "container" else self._processes
 
     def prepare(
-        self, plan: Plan, folder: JobFolder, number: int
+        self, plan: Plan, folder: JobFolder, attempt: Attempt
     ) -> tuple[Literal["process", "container"], Launch]:
         """See that the order may run here now, and say how. Blocks.
 
-        Raises HostForbids; EngineUnreachable and EngineUnsupported where the Engine is needed; ImageMissing.
+        Raises HostForbids, UrlForbidden; EngineUnreachable and EngineUnsupported where the Engine is needed; ImageMissing.
         """
         order = folder.read_order()
         engine = self._connect(order)
         permissions = build_permissions(self._settings.allowed, self._settings.own_folders)
         asks = list_asks(order)
-        view = look_at_host(order, asks, engine if order.needs_engine else None)
+        view = look_at_host(order, asks, engine)
         permissions.check(asks, view)
-        launch = Launch(plan, folder, number, order, view)
-        if not self._in_container(engine):
-            return "process", launch
-        permissions.check_image(f"Job {plan.namespace}/{plan.name}: the worker's image", plan.image)
-        return "container", launch
+        launch = Launch(
+            plan,
+            folder,
+            attempt.number,
+            order,
+            view,
+            reach=permissions.reach(asks, view),
+            may_restore=permissions.may_restore,
+            rolls_back=attempt.rolls_back,
+        )
+        if isolated := self._in_container(engine):
+            permissions.check_image(f"Job {plan.namespace}/{plan.name}: the worker's image", plan.image)
+        make_volume(order, engine)
+        return ("container" if isolated else "process"), launch
 
     def _connect(self, order: WorkOrder) -> Engine | None:
         """The Engine; None where it does not answer and is not needed either."""

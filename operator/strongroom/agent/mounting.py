@@ -1,15 +1,24 @@
-"""What of the host a worker's container sees: its Job's own files, what its order reads, and the stores that it writes to.
+"""What of the host a worker's container sees: its Job's own files, what its order reads or restores, and its stores.
 
-Paths of sources are at fixed places and read-only; stores are at the paths that their specifications name.
+Paths of sources are at fixed places, read-only unless something is restored there; stores are at the paths that their
+specifications name.
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from strongroom.agent.asks import ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk, list_asks
+from strongroom.agent.asks import (
+    ContainerAsk,
+    PathAsk,
+    ProjectAsk,
+    StoreAsk,
+    VolumeAsk,
+    list_asks,
+)
 from strongroom.agent.permissions import own_folder
+from strongroom.agent.restoremounts import find_seats
 from strongroom.agent.working import Launch
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.workorder import WorkOrder
@@ -21,8 +30,16 @@ SECRETS = str(BASE / "secrets")
 OUTPUT = str(BASE / "output")
 SCRATCH = str(BASE / "scratch")
 JOURNAL = str(BASE / "journal")
+WRITING = frozenset(["Restore", "DropReplaced"])
+"""Kinds that change what they restore into; others look at it."""
 MOUNTS = str(BASE / "mounts.json")
 ENGINE = str(BASE / "engine")
+
+
+_RESTORING = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
+"""To give files their owners, modes and times back; the last one for folders whose group is handed down."""
+_SPECIAL = ("MKNOD", "SETFCAP")
+"""To make devices, and programs with capabilities: only where the request allows them."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +48,29 @@ class Sights:
 
     volumes: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    writes: bool = False
+    """Whether they are restored into."""
+
+    def without(self, volume: str | None) -> "Sights":
+        """But for that volume."""
+        return replace(self, volumes={name: place for name, place in self.volumes.items() if name != volume})
 
     def binds(self, launch: Launch) -> list[Bind]:
         """The mounts that make it so."""
-        volumes = [Bind(name, place, volume=True) for name, place in self.volumes.items()]
+        volumes = [Bind(name, place, self.writes, volume=True) for name, place in self.volumes.items()]
         places = {place: str(launch.view.real(path)) for path, place in self.paths.items()}
-        return [*volumes, *(Bind(real, place) for place, real in places.items())]
+        return [*volumes, *(Bind(real, place, self.writes) for place, real in places.items())]
 
 
 def find_sights(launch: Launch) -> Sights:
-    """Everything that the order's sources read. Raises SourceMissing for a path that is not there. Looks at the file system."""
+    """Everything that the order's sources read, or that it restores into. Looks at the file system.
+
+    Raises SourceMissing and TargetMissing for a path that is not there.
+    """
     asks, view = list_asks(launch.order), launch.view
+    if launch.order.backup is None:
+        seats = find_seats(launch, asks)
+        return _sights(seats.volumes, seats.paths, writes=launch.order.kind in WRITING)
     volumes = [ask.name for ask in asks if isinstance(ask, VolumeAsk)]
     paths: dict[str, str] = {}
     for ask in asks:
@@ -61,10 +90,12 @@ def find_sights(launch: Launch) -> Sights:
                     volumes.append(mount.volume)
                 elif mount is not None:
                     paths[mount.source] = str(view.real(mount.source))
-    return Sights(
-        volumes={name: str(BASE / "volumes" / name) for name in dict.fromkeys(volumes)},
-        paths=_places(paths),
-    )
+    return _sights(volumes, paths)
+
+
+def _sights(volumes: Sequence[str], paths: Mapping[str, str], *, writes: bool = False) -> Sights:
+    places = {name: str(BASE / "volumes" / name) for name in dict.fromkeys(volumes)}
+    return Sights(places, _places(paths), writes)
 
 
 def _places(paths: Mapping[str, str]) -> dict[str, str]:
@@ -98,7 +129,7 @@ def store_binds(launch: Launch) -> Iterator[Bind]:
     """Local stores that are there; of one that is not, the worker says so itself."""
     for ask in list_asks(launch.order):
         if isinstance(ask, StoreAsk) and Path(real := str(launch.view.real(ask.path))).is_dir():
-            yield Bind(real, ask.path, writable=True)
+            yield Bind(real, ask.path, writable=ask.writes)
 
 
 def capabilities(launch: Launch, uid: int) -> list[str]:
@@ -112,13 +143,21 @@ def capabilities(launch: Launch, uid: int) -> list[str]:
         for ask in asks
     )
     foreign = any(Path(bind.source).stat().st_uid != uid for bind in store_binds(launch))
+    if find_seats(launch, asks).any:
+        return _restoring(launch.order)
     # Never DAC_READ_SEARCH: open_by_handle_at(2) opens every file of a file system by it, not only what is mounted.
     return ["DAC_OVERRIDE"] if reads or foreign else []
 
 
+def _restoring(order: WorkOrder) -> list[str]:
+    special = order.restore is not None and order.restore.allow_special_files
+    return [*_RESTORING, *(_SPECIAL if special else ())] if order.kind in WRITING else ["DAC_OVERRIDE"]
+
+
 def network(order: WorkOrder) -> str:
     """`none`, unless something is reached over the network; then the host's, where 127.0.0.1 is what the policy means."""
-    sources = order.backup.sources if order.backup is not None else []
-    reached = [source.postgres.host for source in sources if source.postgres is not None]
-    remote = any(store.spec.local is None for store in order.stores)
-    return "host" if remote or any(reached) else "none"
+    reached = [source.postgres.host for source in order.touched_sources if source.postgres is not None]
+    remote = order.kind != "DropReplaced" and any(store.spec.local is None for store in order.stores)
+    check = order.restore.health_check if order.kind == "Restore" and order.restore is not None else None
+    fetched = check is not None and check.url is not None
+    return "host" if remote or fetched or any(reached) else "none"

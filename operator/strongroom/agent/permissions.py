@@ -8,8 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from strongroom.agent.allowances import Allowances, matches, matches_path
-from strongroom.agent.asks import Ask, BucketAsk, ContainerAsk, PathAsk, ProjectAsk, StoreAsk, VolumeAsk
-from strongroom.agent.hostview import HostView, resolve_allowances
+from strongroom.agent.asks import (
+    Ask,
+    BucketAsk,
+    ContainerAsk,
+    DrillImageAsk,
+    PathAsk,
+    ProjectAsk,
+    RestorePathAsk,
+    RestoreProjectAsk,
+    RestoreVolumeAsk,
+    StoreAsk,
+    UrlAsk,
+    VolumeAsk,
+)
+from strongroom.agent.hostview import HostView, resolve_patterns
+from strongroom.agent.urls import EVERYWHERE, origin_of
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.labels import COMPOSE_FOLDER_LABEL, COMPOSE_PROJECT_LABEL, POLICY_LABEL
 from strongroom.engine.hostrights import opens_the_host
@@ -28,6 +42,7 @@ class Permissions:
     paths: tuple[str, ...]
     own: tuple[PurePosixPath, ...] = ()
     """Folders of the agent itself, links followed: whoever writes there decides what it does next."""
+    restore_paths: tuple[str, ...] = ()
 
     def check_image(self, what: str, image: str) -> None:
         """Raise HostForbids for an image that workers may not be started from."""
@@ -38,7 +53,19 @@ class Permissions:
         """Raise HostForbids for the first thing that is not allowed. Containers are judged as far as the view shows them."""
         for ask in asks:
             for what, option in self._refusals(ask, view):
-                raise _forbidden(ask.what, what, option)
+                reason = Reason.UrlForbidden if isinstance(ask, UrlAsk) else Reason.HostForbids
+                raise _forbidden(ask.what, what, option, reason)
+
+    def may_restore(self, path: PurePosixPath) -> bool:
+        """Whether a restore may replace or make what lies there, links followed."""
+        return matches_path(path, self.restore_paths)
+
+    def reach(self, asks: Sequence[Ask], view: HostView) -> tuple[str, ...]:
+        """Networks that health checks may fetch from, besides the machine's own addresses."""
+        urls = [ask.url for ask in asks if isinstance(ask, UrlAsk)]
+        if any(self._is_named(url) for url in urls):
+            return EVERYWHERE
+        return view.networks.containers if urls else ()
 
     def _refusals(self, ask: Ask, view: HostView) -> Iterator[tuple[str, str]]:
         """What is not allowed, and the option that would allow it."""
@@ -52,6 +79,8 @@ class Permissions:
                 yield from _outside(path, view, self.paths, "--allow-path")
             case VolumeAsk(name=name):
                 yield from self._volume(name, view)
+            case RestorePathAsk() | RestoreVolumeAsk() | RestoreProjectAsk() | UrlAsk() | DrillImageAsk():
+                yield from self._restoring(ask, view)
             case ProjectAsk():
                 for each in view.containers.get(ask, ()):
                     yield from self._membership(each)
@@ -62,6 +91,59 @@ class Permissions:
                     yield from self._membership(each)
                     yield from self._identity(ask, each, view)
                     yield from self._container(ask, each, view)
+
+    def _restoring(
+        self,
+        ask: RestorePathAsk | RestoreVolumeAsk | RestoreProjectAsk | UrlAsk | DrillImageAsk,
+        view: HostView,
+    ) -> Iterator[tuple[str, str]]:
+        match ask:
+            case RestorePathAsk(path=path):
+                yield from self._restored(path, view)
+            case RestoreVolumeAsk(name=name):
+                yield from self._restored_volume(name, view)
+            case RestoreProjectAsk():
+                for each in view.containers.get(ask, ()):
+                    yield from self._membership(each)
+                    yield from self._identity(ask, each, view)
+                    folder = [each.folder] if each.folder and own_folder(each, view) is not None else []
+                    for name in (*folder, *each.project_files):
+                        yield from self._restored(name, view)
+            case UrlAsk():
+                yield from self._url(ask, view)
+            case DrillImageAsk(image=image):
+                known = view.images is None or image in view.images
+                if not known and not matches(image, self.allowed.drill_images):
+                    yield (
+                        f"image {image}, which no container here is made from,",
+                        f"--allow-drill-image {image}",
+                    )
+
+    def _restored(self, path: str, view: HostView) -> Iterator[tuple[str, str]]:
+        """A restore decides what lies there afterwards: with a project's files, what its containers may do to the host."""
+        yield from _outside(path, view, self.restore_paths, "--allow-restore-path")
+        yield from self._in_the_way(path, view)
+
+    def _restored_volume(self, name: str, view: HostView) -> Iterator[tuple[str, str]]:
+        yield from self._volume(name, view)
+        if not matches(name, self.allowed.restore_volumes):
+            yield f"a restore into volume {name}", f"--allow-restore-volume {name}"
+        folder = view.bound.get(name)
+        if folder is not None and not self.may_restore(folder):
+            yield f"volume {name} (which is {folder} of the host)", f"--allow-restore-path {folder}"
+
+    def _url(self, ask: UrlAsk, view: HostView) -> Iterator[tuple[str, str]]:
+        try:
+            origin = origin_of(ask.url)
+        except ValueError as error:
+            raise StrongroomError(Reason.UrlForbidden, f"{ask.what}: {error}") from error
+        stranger = view.networks.strangers.get(ask.url)
+        if stranger is not None and not self._is_named(ask.url):
+            words = f"{origin} ({stranger} is neither an address of the host nor of its containers)"
+            yield words, f"--allow-url {origin}"
+
+    def _is_named(self, url: str) -> bool:
+        return matches(origin_of(url), self.allowed.urls)
 
     def _bucket(self, ask: BucketAsk) -> Iterator[tuple[str, str]]:
         named = [pattern for pattern in self.allowed.buckets if pattern != "*"]
@@ -85,17 +167,24 @@ class Permissions:
 
     def _container(self, ask: ContainerAsk, each: Inspected, view: HostView) -> Iterator[tuple[str, str]]:
         if ask.path is not None and (mount := each.mount_of(ask.path)) is not None:
-            yield from self._mounted(mount, ask.path, each, view)
+            yield from self._mounted(mount, ask.path, each, view, restores=ask.use == "restore")
             return
         is_free = not ask.runs_programs(each) or each.root_reason is None
         if not is_free and not matches(each.container.name, self.allowed.root_containers):
             words = f"a program in {each.container}, for {each.root_reason},"
             yield words, f"--allow-root-container {each.container.name}"
 
-    def _mounted(self, mount: Mount, path: str, each: Inspected, view: HostView) -> Iterator[tuple[str, str]]:
+    def _mounted(
+        self, mount: Mount, path: str, each: Inspected, view: HostView, *, restores: bool
+    ) -> Iterator[tuple[str, str]]:
         """A path in a container that is really one of a volume or of the host: whoever writes there may have put a link in."""
         real = view.real(mount.host_path(path))
-        if mount.volume is not None and real.is_relative_to(view.real(mount.source)):
+        in_volume = mount.volume is not None and real.is_relative_to(view.real(mount.source))
+        if restores:
+            inside = self._restored_volume(mount.volume or "", view)
+            yield from inside if in_volume else self._restored(mount.host_path(path), view)
+            return
+        if mount.volume is not None and in_volume:
             yield from self._volume(mount.volume, view)
             return
         folder = own_folder(each, view)
@@ -116,7 +205,7 @@ class Permissions:
             yield str(own), f"--allow-container {names[-1]}"
 
     def _identity(
-        self, ask: ContainerAsk | ProjectAsk, each: Inspected, view: HostView
+        self, ask: ContainerAsk | ProjectAsk | RestoreProjectAsk, each: Inspected, view: HostView
     ) -> Iterator[tuple[str, str]]:
         named = [pattern for pattern in self.allowed.containers if pattern != "*"]
         if _passes_for_another(ask, each, view) and not matches(each.container.name, named):
@@ -126,8 +215,13 @@ class Permissions:
 
 def build_permissions(allowed: Allowances, own: Sequence[Path] = ()) -> Permissions:
     """With the links in the patterns followed as they lead now; looks at the file system. `own`: the agent's folders."""
-    stores, paths = resolve_allowances(allowed)
-    return Permissions(allowed, stores, paths, tuple(PurePosixPath(each.resolve()) for each in own))
+    return Permissions(
+        allowed,
+        stores=resolve_patterns(allowed.stores),
+        paths=resolve_patterns(allowed.paths),
+        own=tuple(PurePosixPath(each.resolve()) for each in own),
+        restore_paths=resolve_patterns(allowed.restore_paths),
+    )
 
 
 def own_folder(each: Inspected, view: HostView) -> PurePosixPath | None:
@@ -145,7 +239,9 @@ def _claims(each: Inspected, view: HostView) -> frozenset[str]:
     return view.claimed.get(each.container.id, frozenset())
 
 
-def _passes_for_another(ask: ContainerAsk | ProjectAsk, each: Inspected, view: HostView) -> bool:
+def _passes_for_another(
+    ask: ContainerAsk | ProjectAsk | RestoreProjectAsk, each: Inspected, view: HostView
+) -> bool:
     """Whether only its image says so: whoever made that could have a password sent in.
 
     Images that compose has built bear names of project and service, too; the project's folder is on containers alone.
@@ -164,8 +260,8 @@ def _outside(path: str, view: HostView, patterns: Sequence[str], option: str) ->
         yield path if str(real) == path else f"{path} (which leads to {real})", f"{option} {real}"
 
 
-def _forbidden(ask: str, what: str, option: str) -> StrongroomError:
+def _forbidden(ask: str, what: str, option: str, reason: Reason = Reason.HostForbids) -> StrongroomError:
     return StrongroomError(
-        Reason.HostForbids,
+        reason,
         f"{ask}: {what} is not allowed on this host: start its agent with {option}, or choose another",
     )

@@ -46,6 +46,9 @@ class Attempt(Fields):
     process: ProcessIdentity | None = Field(
         default=None, description="The worker, or its container's main process, once it runs."
     )
+    rolls_back: bool = Field(
+        default=False, description="Whether it only puts back what a restore has done that is given up."
+    )
     ended_at: Time | None = Field(default=None, description="When it was found to have ended.")
     result: WorkResult | None = Field(
         default=None, description="Set when it has ended: the worker's result, or ours in its place."

@@ -33,6 +33,12 @@ class Conclude:
 
 Step = Follow | Start | Conclude
 
+_UNTOLD = {
+    reason.name
+    for reason in (Reason.WorkerLost, Reason.DeadlineExceeded, Reason.Cancelled, Reason.InternalError)
+}
+"""Reasons of workers that were cut short. All others are refusals and failures that a worker itself has cleared up after."""
+
 
 def next_step(
     plan: Plan, attempts: Sequence[Attempt], now: datetime, *, first_pause: float, longest_pause: float
@@ -57,6 +63,21 @@ def next_step(
         start = Start(last.number + 1, (last.ended_at or now) + timedelta(seconds=pause))
         return _unless_late(plan, start, attempts, now)
     return Conclude(Outcome(result=last.result, job_reason=reason.name, failed=failed))
+
+
+def needs_roll_back(attempts: Sequence[Attempt]) -> bool:
+    """Whether a restore that is given up may have left something exchanged by half: its last worker did not tell."""
+    for attempt in reversed(attempts):
+        was_started = attempt.process is not None or attempt.container is not None
+        if attempt.result is None or not was_started:
+            continue
+        if attempt.result.reason == Reason.RollBackFailed.name:
+            return True
+        if attempt.result.outcome == "Succeeded" or attempt.result.restore is not None:
+            return False
+        if attempt.result.reason in _UNTOLD:
+            return True
+    return False
 
 
 def _unless_late(plan: Plan, start: Start, attempts: Sequence[Attempt], now: datetime) -> Step:

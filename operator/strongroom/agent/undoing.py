@@ -20,7 +20,7 @@ from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
 from strongroom.engine.ending import build_marker
 from strongroom.engine.journal import Journal
-from strongroom.engine.undoing import Debts, hooks_of, settle_seconds, undo_all
+from strongroom.engine.undoing import Debts, settle_seconds, undo_all
 from strongroom.kube.following import pause_seconds
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ class Undoing:
 
     def _debts(self, order: WorkOrder, folder: JobFolder, engine: Engine) -> Debts:
         """The commands owed, and what may be started; the journal may be the work of a worker that was turned against us."""
-        hooks = hooks_of(order.backup) if order.backup is not None else {}
+        hooks = order.all_hooks
         return Debts(
             hooks=self._allowed(hooks, order, Journal(folder.journal), engine),
             marker=build_marker(order.run_uid),

@@ -37,6 +37,24 @@ def judge_undone(result: WorkResult, undone: Undone) -> WorkResult:
     return result.model_copy(update={"reason": Reason.HookFailed.name, "message": message})
 
 
+def judge_rolled_back(result: WorkResult, rolled: WorkResult) -> WorkResult:
+    """The result of a restore that was given up, with what its last worker says of the old state."""
+    if rolled.outcome == "Succeeded":
+        words = _joined(result.message, rolled.message or "the old state stands")
+        return result.model_copy(update={"message": words, "restore": rolled.restore or result.restore})
+    words = _joined(
+        f"the old state could not be put back: {rolled.reason}: {rolled.message}",
+        f"before that, {result.reason}: {result.message}",
+    )
+    return result.model_copy(
+        update={
+            "reason": Reason.RollBackFailed.name,
+            "message": words,
+            "restore": rolled.restore or result.restore,
+        }
+    )
+
+
 def _joined(*texts: str) -> str:
     return "; ".join(text for text in texts if text)[:1024]
 
@@ -51,7 +69,9 @@ def judge(
     """
 
     def failure(reason: Reason, message: str) -> WorkResult:
-        return build_failure(plan.run_uid, reason, message, started_at=attempt.started_at, now=now)
+        built = build_failure(plan.run_uid, reason, message, started_at=attempt.started_at, now=now)
+        # A restore that was ended says how far it has come, and whether it has put the old state back.
+        return built if isinstance(left, str) else built.model_copy(update={"restore": left.restore})
 
     if isinstance(left, WorkResult) and _is_committed(left):
         return left

@@ -80,7 +80,14 @@ class ProcessWorkers:
         if launch.order.needs_engine:
             # The agent's own environment, which may say where the Engine is, is not passed on.
             named["--engine"] = engine_url(self._engine_url)
-        return [word for option, value in named.items() for word in (option, str(value))]
+        given = [word for option, value in named.items() for word in (option, str(value))]
+        return [*given, *restore_words(launch)]
+
+
+def restore_words(launch: Launch) -> list[str]:
+    """What only a restore's worker is told."""
+    reach = [f"--reach={network}" for network in launch.reach]
+    return [*reach, *(["--roll-back"] if launch.rolls_back else [])]
 
 
 def _environment(scratch: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Protocol
 
 from strongroom.agent.folders import AttemptFolder, JobFolder
@@ -19,6 +20,12 @@ class Launch:
     number: int
     order: WorkOrder
     view: HostView = field(default_factory=HostView)
+    reach: tuple[str, ...] = ()
+    """Networks that a health check may fetch from, besides the machine's own addresses."""
+    may_restore: Callable[[PurePosixPath], bool] = lambda _path: False
+    """Whether a restore may replace or make what lies at a path of the host, links followed."""
+    rolls_back: bool = False
+    """Whether the worker only puts back what earlier ones of a restore have done."""
 
     @property
     def files(self) -> AttemptFolder:

@@ -31,6 +31,9 @@ JOB_LABEL = "strongroom.dev/job"
 ATTEMPT_LABEL = "strongroom.dev/attempt"
 """On containers of workers: the agent's identity, the Job's uid, the attempt's number."""
 
+RESTORE_LABEL = "strongroom.dev/restore"
+"""On volumes that a restore has made: `<namespace>.<name>` of its RestoreRequest."""
+
 COMPOSE_PROJECT_LABEL = "com.docker.compose.project"
 COMPOSE_SERVICE_LABEL = "com.docker.compose.service"
 COMPOSE_NUMBER_LABEL = "com.docker.compose.container-number"

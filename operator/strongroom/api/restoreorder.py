@@ -97,6 +97,18 @@ class RestoreOrder(StrictFields):
         description="What the user confirmed: compared once more with what would be overwritten.",
     )
 
+    @property
+    def touched(self) -> list[Source]:
+        """The targets that something is restored into. In mode Directory that is `path` or `volume` alone."""
+        return [] if self.mode == "Directory" else self.targets
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether a Docker Engine must be asked: for services, a check inside a container, a volume, or a target."""
+        checked = self.health_check is not None and self.health_check.exec is not None
+        needing = any(source.needs_engine for source in self.touched)
+        return self.hooks is not None or checked or self.volume is not None or needing
+
 
 class DropOrder(StrictFields):
     """Drop what a restore replaced and kept."""
@@ -130,3 +142,9 @@ class DrillOrder(StrictFields):
     application: DrillApplication | None = Field(default=None, description="Started on what was restored.")
     memory_bytes: Annotated[int, Field(ge=1)] = Field(description="Memory of the throw-away server.")
     jobs: Annotated[int, Field(ge=1, le=32)] | None = Field(default=None, description="pg_restore --jobs.")
+
+    @property
+    def needs_engine(self) -> bool:
+        """Whether a container is started, or one that is backed up tells the image."""
+        inside = any(source.postgres is not None and source.postgres.host is None for source in self.targets)
+        return self.image is not None or self.application is not None or inside

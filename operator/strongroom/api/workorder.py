@@ -113,10 +113,42 @@ class WorkOrder(StrictFields):
     @property
     def needs_engine(self) -> bool:
         """Whether the worker must reach the host's Docker Engine."""
+        hooks = self.all_hooks.values()
+        sources = self.touched_sources
+        restores = self.restore is not None and self.restore.needs_engine
+        drills = self.drill is not None and self.drill.needs_engine
+        return any(hooks) or any(source.needs_engine for source in sources) or restores or drills
+
+    @property
+    def all_hooks(self) -> dict[str | None, Hooks]:
+        """What is done to services: the order's hooks under None, and each source's under its name."""
+        if self.restore is not None:
+            hooks = self.restore.hooks if self.kind == "Restore" else None
+            return {} if hooks is None else {None: hooks}
         if self.backup is None:
-            return False
-        hooked = self.backup.hooks is not None or any(source.hooks for source in self.backup.sources)
-        return hooked or any(source.needs_engine for source in self.backup.sources)
+            return {}
+        every: dict[str | None, Hooks | None] = {source.name: source.hooks for source in self.backup.sources}
+        every[None] = self.backup.hooks
+        return {name: hooks for name, hooks in every.items() if hooks is not None}
+
+    @property
+    def touched_sources(self) -> list[Source]:
+        """What is read, written to, or dropped from. A restore into a folder and a drill touch none of their targets."""
+        if self.backup is not None:
+            return self.backup.sources
+        if self.drop is not None:
+            return self.drop.targets
+        return self.restore.touched if self.restore is not None else []
+
+    @property
+    def policy(self) -> str | None:
+        """Name of the policy that it is about, if it is about one."""
+        if self.restore is not None:
+            return self.restore.choice.policy
+        if self.drill is not None:
+            return self.drill.choice.policy
+        part = self.backup or self.drop or self.catch_up
+        return None if part is None else part.policy
 
     def secrets(self) -> list[SecretKeyReference]:
         """Every Secret key that the order's parts refer to, in their order, each once."""

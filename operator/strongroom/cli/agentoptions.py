@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from strongroom.agent.allowances import OWN_IMAGE, STORE_PLACES, Allowances
+from strongroom.agent.allowances import DRILL_IMAGES, OWN_IMAGE, STORE_PLACES, Allowances
 from strongroom.agent.settings import Limits
 
 _MEBIBYTE = 2**20
@@ -86,6 +86,26 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
         multiple=True,
         help="Dump from this container and run commands in it although it is as good as root on the host (privileged, Docker socket, host's files); may be repeated (pattern). Default: none.",
     ),
+    click.option(
+        "--allow-restore-path",
+        multiple=True,
+        help="Let restores replace or make this file or folder of the host; may be repeated (pattern). Default: none. With the folder above it, it is exchanged in one step.",
+    ),
+    click.option(
+        "--allow-restore-volume",
+        multiple=True,
+        help="Let restores replace what is in this named volume; may be repeated (pattern). Default: every one that may be read, but for folders of the host bound as volumes.",
+    ),
+    click.option(
+        "--allow-url",
+        multiple=True,
+        help="Let health checks fetch from this server, such as `https://shop.example`; may be repeated (pattern). Default: the host's own addresses and its containers'.",
+    ),
+    click.option(
+        "--allow-drill-image",
+        multiple=True,
+        help=f"Also start throw-away containers for drills from this image; may be repeated (pattern). Always allowed: {DRILL_IMAGES[0]}, and what containers of this host are made from.",
+    ),
 )
 
 
@@ -108,6 +128,10 @@ def agent_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         volumes=tuple(options["allow_volume"]) or everything.volumes,
         containers=containers or everything.containers,
         root_containers=tuple(options["allow_root_container"]),
+        restore_paths=tuple(options["allow_restore_path"]),
+        restore_volumes=tuple(options["allow_restore_volume"]) or everything.restore_volumes,
+        urls=tuple(options["allow_url"]),
+        drill_images=(*everything.drill_images, *options["allow_drill_image"]),
     )
     return {
         "max_jobs": options["max_jobs"],

@@ -209,6 +209,16 @@ def agent(  # noqa: PLR0917 (one parameter an option)
     type=_FILE,
     help="Where volumes and paths of the host are mounted (JSON). Default: all at their own paths.",
 )
+@click.option(
+    "--reach",
+    multiple=True,
+    help="Network that a health check may fetch from besides the host's own addresses; may be repeated.",
+)
+@click.option(
+    "--roll-back",
+    is_flag=True,
+    help="Restore nothing: put back what earlier workers of the same order have exchanged.",
+)
 @click.option("--progress", type=_FILE, help="File for progress lines. Default: standard output.")
 @click.option("--log", type=_FILE, help="File for the log. Default: standard error.")
 def worker(progress: Path | None, log: Path | None, **paths: Any) -> None:

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import parse_duration
 from strongroom.api.hooks import HookCommand, Hooks
-from strongroom.api.workorder import BackupOrder
 from strongroom.engine.commands import run_hook
 from strongroom.engine.connecting import Engine
 from strongroom.engine.dependencies import POLL_SECONDS, await_dependencies, await_healthy, needed_services
@@ -58,13 +57,6 @@ def describe_place(reference: CommandReference) -> str:
 def settle_seconds(hooks: Hooks) -> float:
     """How long the Engine may take to stop a service of these hooks, once it was asked."""
     return SETTLE_SECONDS + math.ceil(parse_duration(hooks.stop_timeout).total_seconds())
-
-
-def hooks_of(order: BackupOrder) -> dict[str | None, Hooks]:
-    """The order's hooks under None, and each source's under its name."""
-    every: dict[str | None, Hooks | None] = {source.name: source.hooks for source in order.sources}
-    every[None] = order.hooks
-    return {name: hooks for name, hooks in every.items() if hooks is not None}
 
 
 def undo_all(engine: Engine, journal: Journal, debts: Debts, *, first: int = 1) -> None:

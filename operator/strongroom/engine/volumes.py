@@ -57,6 +57,24 @@ def find_volume(engine: Engine, name: str, what: str) -> Volume:
     return Volume(name, str(found["Mountpoint"]), found.get("Labels") or {}, bound)
 
 
+def has_volume(engine: Engine, name: str) -> bool:
+    """Whether there is a volume of that name. Raises EngineUnreachable."""
+    try:
+        find_volume(engine, name, "")
+    except StrongroomError as error:
+        if error.reason is Reason.SourceMissing:
+            return False
+        raise
+    return True
+
+
+def ensure_volume(engine: Engine, name: str, labels: Mapping[str, str]) -> None:
+    """Make a volume of that name, of the Engine's own driver, unless there is one. Raises EngineUnreachable."""
+    if not has_volume(engine, name):
+        with engine_failures(engine):
+            engine.api.create_volume(name, labels=dict(labels))
+
+
 def resolve_mount(engine: Engine, container: Container, path: str) -> HostPath | None:
     """Where a path inside the container is on the host; None if it lies in the container's own layer.
 

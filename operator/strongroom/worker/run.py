@@ -41,6 +41,8 @@ class WorkerPaths:
     journal: Path | None = None
     engine_url: str | None = None
     mounts: Path | None = None
+    reach: Sequence[str] = ()
+    roll_back: bool = False
 
 
 def run_worker(paths: WorkerPaths) -> int:
@@ -86,6 +88,8 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
             engine=functools.cache(functools.partial(connect_engine, paths.engine_url)),
             places=read_places(paths.mounts),
             journal=paths.journal,
+            reach=paths.reach,
+            rolls_back=paths.roll_back,
         )
         try:
             ending.interrupt_after(order.deadline_seconds)

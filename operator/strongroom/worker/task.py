@@ -31,6 +31,10 @@ class Task:
     """Where the host's volumes and paths are for this worker."""
     journal: Path | None = None
     """Folder for what hooks have to undo; without one there can be no hooks."""
+    reach: Sequence[str] = ()
+    """Networks (as in `172.17.0.0/16`) that a health check may fetch from, besides the machine's own addresses."""
+    rolls_back: bool = False
+    """Whether the restore is given up: put back what earlier workers of the same order have exchanged, and remove what they made."""
 
 
 @dataclass(frozen=True)

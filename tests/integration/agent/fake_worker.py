@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 NOTES = Path(sys.argv[1])
-PATHS = dict(zip(sys.argv[2::2], map(Path, sys.argv[3::2]), strict=True))
+ROLLS_BACK = "--roll-back" in sys.argv
+WORDS = [word for word in sys.argv[2:] if word != "--roll-back"]
+PATHS = dict(zip(WORDS[::2], map(Path, WORDS[1::2]), strict=True))
 ORDER = json.loads(PATHS["--order"].read_bytes())
 RUN = ORDER["runUid"]
-BEHAVIOUR = ORDER["backup"]["policy"]
+BEHAVIOUR = ORDER["backup"]["policy"] if "backup" in ORDER else ORDER["restore"]["choice"]["policy"]
 STARTED = datetime.now(UTC).isoformat()
 
 
@@ -28,6 +30,8 @@ def main() -> int:
     claim_the_run()
     say_progress(1)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(finish("Failed", "Cancelled", "asked to end")))
+    if ROLLS_BACK:
+        return roll_back()
     return BEHAVIOURS[BEHAVIOUR](len((NOTES / RUN).read_text().split()))
 
 
@@ -38,6 +42,18 @@ def claim_the_run() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         (NOTES / f"{RUN}.overlap").touch()
+
+
+def roll_back() -> int:
+    """Waits until it is let go, and fails as often as its file of failures says."""
+    with (NOTES / f"{RUN}.back").open("a") as notes:
+        notes.write(f"{os.getpid()}\n")
+    while not (NOTES / f"{RUN}.go").exists():
+        time.sleep(0.05)
+    failures = NOTES / f"{RUN}.failures"
+    if failures.exists() and len((NOTES / f"{RUN}.back").read_text().split()) <= int(failures.read_text()):
+        return finish("Failed", "RollBackFailed", "the disk is away", retryable=True)
+    return finish("Succeeded", "Succeeded", "the old state is back", restore={"rolledBack": True})
 
 
 def succeed(_: int) -> int:
@@ -115,7 +131,13 @@ def note_child() -> None:
     (NOTES / f"{RUN}.child").write_text(str(subprocess.Popen(["sleep", "600"]).pid))
 
 
-def finish(outcome: str, reason: str, message: str, *, retryable: bool = False, run: str = RUN) -> int:
+def told(_: int) -> int:
+    return finish("Failed", "RestoreFailed", "no", restore={"rolledBack": False})
+
+
+def finish(
+    outcome: str, reason: str, message: str, *, retryable: bool = False, run: str = RUN, **more: object
+) -> int:
     result = {
         "runUid": run,
         "outcome": outcome,
@@ -124,6 +146,7 @@ def finish(outcome: str, reason: str, message: str, *, retryable: bool = False, 
         "retryable": retryable,
         "startedAt": STARTED,
         "finishedAt": datetime.now(UTC).isoformat(),
+        **more,
     }
     temporary = PATHS["--result"].with_suffix(".tmp")
     temporary.write_text(json.dumps(result))
@@ -143,5 +166,6 @@ BEHAVIOURS = {
     "garbage": garbage,
     "stranger": stranger,
     "spill": spill,
+    "told": told,
 }
 sys.exit(main())

@@ -4,8 +4,9 @@ import pytest
 
 from strongroom.agent.jobstatuses import JobReason
 from strongroom.agent.records import Attempt, Plan, build_failure
-from strongroom.agent.retries import Conclude, Follow, Start, next_step
+from strongroom.agent.retries import Conclude, Follow, Start, needs_roll_back, next_step
 from strongroom.api.errors import Reason
+from strongroom.api.restoring import RestoreOutcome
 from strongroom.api.result import WorkResult
 
 T0 = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -107,3 +108,33 @@ def test_a_backup_of_files_that_changed_is_not_tried_again():
     last = step([succeeded.model_copy(update={"result": partial})])
     assert isinstance(last, Conclude)
     assert last.outcome.result == partial
+
+
+def restored(number, reason, *, told):
+    """An attempt of a restore whose worker was started; with a word of what came of it, or without."""
+    found = ended(number, reason)
+    outcome = RestoreOutcome() if told else None
+    result = found.result.model_copy(update={"restore": outcome})
+    return found.model_copy(update={"result": result, "container": "c"})
+
+
+@pytest.mark.parametrize(
+    ("attempts", "needed"),
+    [
+        ([], False),
+        ([ended(1, Reason.WorkerLost)], False),
+        ([restored(1, Reason.WorkerLost, told=False)], True),
+        ([restored(1, Reason.DeadlineExceeded, told=True)], False),
+        ([restored(1, Reason.RollBackFailed, told=True)], True),
+        ([restored(1, Reason.BackupNotFound, told=False)], False),
+        (
+            [restored(1, Reason.WorkerLost, told=False), restored(2, Reason.StoreUnreachable, told=False)],
+            True,
+        ),
+        ([restored(1, Reason.WorkerLost, told=False), restored(2, Reason.RestoreFailed, told=True)], False),
+        ([restored(1, Reason.WorkerLost, told=False), restored(2, None, told=True)], False),
+        ([restored(1, Reason.WorkerLost, told=False), ended(2, Reason.HostForbids)], True),
+    ],
+)
+def test_a_restore_is_rolled_back_unless_its_last_started_worker_told_what_came_of_it(attempts, needed):
+    assert needs_roll_back(attempts) is needed

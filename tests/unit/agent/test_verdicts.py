@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 import pytest
 
 from strongroom.agent.records import Attempt, Plan, build_failure
-from strongroom.agent.verdicts import End, Undone, describe_end, judge, judge_undone
+from strongroom.agent.verdicts import End, Undone, describe_end, judge, judge_rolled_back, judge_undone
 from strongroom.api.errors import Reason
+from strongroom.api.restoring import RestoreOutcome
 from strongroom.api.result import WorkResult
 
 NOW = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -86,3 +87,20 @@ def test_an_engine_that_is_away_does_not_hide_why_a_run_failed():
 
 def test_a_long_story_is_cut_where_the_message_ends():
     assert len(judge_undone(REFUSED, Undone(complete=False, trouble="x" * 5000)).message) == 1024
+
+
+@pytest.mark.parametrize("end", [End.Deadline, End.Cancelled])
+def test_a_restore_that_was_ended_keeps_its_word_of_what_came_of_it(end):
+    left = STOPPED.model_copy(update={"restore": RestoreOutcome(rolled_back=True)})
+    assert judge(PLAN, ATTEMPT, end, left, how="", now=NOW).restore.rolled_back
+
+
+def test_a_restore_that_was_rolled_back_fails_of_its_own_reason_and_one_that_was_not_of_that():
+    back = SUCCESS.model_copy(update={"message": "all is back", "restore": RestoreOutcome(rolled_back=True)})
+    told = judge_rolled_back(REFUSED, back)
+    assert (told.outcome, told.reason, told.message) == ("Failed", "AuthenticationFailed", "no; all is back")
+    assert told.restore.rolled_back
+    stuck = build_failure("r", Reason.EngineUnreachable, "away", started_at=NOW, now=NOW)
+    told = judge_rolled_back(REFUSED, stuck)
+    assert (told.outcome, told.reason) == ("Failed", "RollBackFailed")
+    assert "EngineUnreachable: away; before that, AuthenticationFailed: no" in told.message
