@@ -11,6 +11,7 @@ _COMMANDS: dict[str, str] = {
     "status": "strongroom.cli.status:status",
     "backup": "strongroom.cli.backup:backup",
     "artifacts": "strongroom.cli.artifacts:artifacts",
+    "keys": "strongroom.cli.keys:keys",
     "token": "strongroom.cli.token:token",
     "discover": "strongroom.cli.discover:discover",
     "doctor": "strongroom.cli.doctor:doctor",

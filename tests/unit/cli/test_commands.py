@@ -16,6 +16,7 @@ from strongroom.cli.main import main
         "status",
         "backup",
         "artifacts",
+        "keys",
         "discover",
         "doctor",
         "crds",
