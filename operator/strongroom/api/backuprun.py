@@ -30,6 +30,14 @@ class BackupRunSpec(Fields):
             "has(self.slot) == has(oldSelf.slot) && (!has(self.slot) || self.slot == oldSelf.slot)",
             "slot is immutable: create another run",
         ),
+        rule(
+            "has(self.sources) == has(oldSelf.sources) && (!has(self.sources) || self.sources == oldSelf.sources)",
+            "sources is immutable: create another run",
+        ),
+        rule(
+            "!has(self.sources) || self.sources.size() == 0 || self.reason == 'Safety'",
+            "sources goes with reason Safety: any other run backs up all sources of its policy",
+        ),
     )
 
     policy: Name = Field(description="BackupPolicy in this namespace.")
@@ -38,6 +46,10 @@ class BackupRunSpec(Fields):
     )
     slot: Time | None = Field(
         default=None, description="The slot of the schedule that this run fills. Manual runs have none."
+    )
+    sources: Annotated[list[Name], Field(max_length=16)] = Field(
+        default_factory=list,
+        description="For reason Safety: only these sources, those that a restore overwrites. None means all.",
     )
     hold: bool = Field(
         default=False, description="Pin: while true, retention never deletes this run's artifacts."

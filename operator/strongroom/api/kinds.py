@@ -129,8 +129,27 @@ RESTORE_REQUEST = Kind(
     RestoreRequestStatus,
     (
         Column("Mode", ".spec.target.mode"),
+        Column("Run", ".status.plan.run", description="Run whose backup is restored."),
         Column("Phase", ".status.phase"),
-        Column("Result", '.status.conditions[?(@.type=="Succeeded")].reason'),
+        Column(
+            "Result",
+            '.status.conditions[?(@.type=="Succeeded")].reason',
+            description="Why it ended as it did, or what it waits for.",
+        ),
+        Column(
+            "Seconds", ".status.restoreSeconds", "number", description="Until the application was healthy."
+        ),
+        Column(
+            "Confirm", ".status.plan.confirmation", wide=True, description="What spec.confirm must equal."
+        ),
+        Column("Safety", ".status.safetyRun", wide=True, description="Run that holds the state before."),
+        Column(
+            "Dropped",
+            ".status.droppedTime",
+            "date",
+            wide=True,
+            description="When what was replaced was dropped.",
+        ),
         Column("Message", ".status.message", wide=True),
         AGE,
     ),

@@ -221,6 +221,12 @@ class RestoreRequestSpec(Fields):
         description="How often it is tried again after a failure that may pass, or when its worker was killed.",
     )
 
+    @model_validator(mode="after")
+    def _fitting(self) -> "RestoreRequestSpec":
+        if self.strategy != "Swap" and self.target.mode != "InPlace":
+            raise ValueError("strategy goes with mode InPlace")
+        return self
+
 
 class RestoreRequestStatus(Fields):
     """What became of the request."""

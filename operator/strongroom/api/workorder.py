@@ -156,7 +156,11 @@ class WorkOrder(StrictFields):
 
     def store_secrets(self) -> list[SecretKeyReference]:
         """Those that only the stores refer to: one that is missing costs that store's copy, and no more."""
-        others = {ref for part in (self.backup, self.catch_up, self.catalogue) for ref in _references(part)}
+        others = {
+            ref
+            for part in (self.backup, self.catch_up, self.catalogue, self.restore, self.drop, self.drill)
+            for ref in _references(part)
+        }
         return [ref for ref in dict.fromkeys(_references(self.stores)) if ref not in others]
 
 

@@ -10,6 +10,7 @@ _COMMANDS: dict[str, str] = {
     "up": "strongroom.cli.up:up",
     "status": "strongroom.cli.status:status",
     "backup": "strongroom.cli.backup:backup",
+    "restore": "strongroom.cli.restore:restore",
     "artifacts": "strongroom.cli.artifacts:artifacts",
     "keys": "strongroom.cli.keys:keys",
     "token": "strongroom.cli.token:token",

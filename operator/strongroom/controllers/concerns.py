@@ -13,6 +13,7 @@ def around_policy(objects: Objects, name: Name, hosts: Iterable[str | None]) -> 
     """A policy's runs and stores, and the hosts that it names or named: they tell what is backed up there."""
     yield from active_runs_of(objects, name)
     yield from (Key(STORES, *store) for store in objects.stores if store[0] == name[0])
+    yield from open_requests(objects)
     named = set(hosts) - {None}
     yield from (Key(HOSTS, *host) for host in objects.hosts if host[1] in named)
 
@@ -22,11 +23,18 @@ def active_runs_of(objects: Objects, policy: Name) -> list[Key]:
     return [Key(RUNS, policy[0], run.name) for run in objects.runs_of(policy) if not run.is_terminal]
 
 
-def waiting_runs(objects: Objects) -> list[Key]:
-    """Runs that wait, for instance for a target; the oldest first."""
-    waiting = [record for name in objects.active_runs if (record := objects.runs[name]).phase == "Pending"]
-    waiting.sort(key=lambda record: (record.moment, record.name))
-    return [Key(RUNS, record.namespace, record.name) for record in waiting]
+def waiting(objects: Objects) -> list[Key]:
+    """Runs and requests that wait, for instance for a target; of runs the oldest first."""
+    runs = [record for name in objects.active_runs if (record := objects.runs[name]).phase == "Pending"]
+    runs.sort(key=lambda record: (record.moment, record.name))
+    return [*(Key(RUNS, record.namespace, record.name) for record in runs), *open_requests(objects)]
+
+
+def open_requests(objects: Objects) -> Iterator[Key]:
+    """Requests that have not ended. They are few, and what they wait for may be anything around them."""
+    for name, body in objects.restores.items():
+        if (body.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+            yield Key(RESTORES, *name)
 
 
 def using_store(objects: Objects, store: Name) -> Iterator[Key]:
@@ -35,6 +43,7 @@ def using_store(objects: Objects, store: Name) -> Iterator[Key]:
         yield Key(POLICIES, *policy.key)
         yield from active_runs_of(objects, policy.key)
         yield from (Key(HOSTS, *host) for host in objects.hosts if host[1] == policy.spec.host)
+    yield from open_requests(objects)
 
 
 def judged_by(objects: Objects, store: Name) -> list[Key]:
@@ -58,6 +67,7 @@ def naming_host(objects: Objects, host: str) -> Iterator[Key]:
         yield Key(POLICIES, *name)
         yield from active_runs_of(objects, name)
     yield from (Key(STORES, *store) for store in objects.stores)
+    yield from open_requests(objects)
 
 
 def policies_naming(objects: Objects, host: str) -> list[Name]:
@@ -71,8 +81,8 @@ def stores_of(record: RunRecord) -> list[Key]:
 
 
 def owner_of(job: JobState) -> list[Key]:
-    """The run or store that a Job was made for, by its owner reference: labels may be cut."""
-    kinds = {RUNS.kind: RUNS, STORES.kind: STORES}
+    """The run, store or request that a Job was made for, by its owner reference: labels may be cut."""
+    kinds = {RUNS.kind: RUNS, STORES.kind: STORES, RESTORES.kind: RESTORES}
     return [
         Key(kinds[owner.kind], job.meta.namespace, owner.name)
         for owner in job.meta.owner_references

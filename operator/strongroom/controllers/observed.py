@@ -121,7 +121,8 @@ class Observed(Objects):
             self.active_runs[name] = body
         held = before is not None and before.holds_artifacts
         stores = concerns.stores_of(record) if record.holds_artifacts != held else []
-        return [key, Key(POLICIES, key.namespace, record.policy), *stores]
+        requests = concerns.open_requests(self) if record.reason == "Safety" else ()
+        return [key, Key(POLICIES, key.namespace, record.policy), *stores, *requests]
 
     def _drop_run(self, name: Name) -> list[Key]:
         record = self.pop_run(name)
@@ -186,14 +187,14 @@ class Observed(Objects):
             named = ((store.name, self.stores.get((key.namespace, store.name))) for store in job.stores)
             stores = {name: store for name, store in named if store is not None}
             touched += [Key(STORES, *store) for store in self.contacts.hear(job, stores)]
-            touched += concerns.waiting_runs(self)
+            touched += concerns.waiting(self)
         return touched
 
     def _drop_job(self, name: Name) -> list[Key]:
         job = self.jobs.pop(name, None)
         if job is None:
             return []
-        return [*concerns.owner_of(job), *concerns.copied_for(job), *concerns.waiting_runs(self)]
+        return [*concerns.owner_of(job), *concerns.copied_for(job), *concerns.waiting(self)]
 
 
 def _bearing(host: DockerHost) -> tuple[object, ...]:

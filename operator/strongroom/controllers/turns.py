@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from strongroom.api.resources import BackupPolicy
+from strongroom.api.resources import BackupPolicy, DockerHost
+from strongroom.api.workorder import WorkOrder
 from strongroom.controllers.keys import Key
 from strongroom.controllers.objects import Name, Objects
 from strongroom.controllers.targetindex import TargetIndex
-from strongroom.domain.jobstates import JobState
+from strongroom.domain.jobstates import JobState, find_work
 from strongroom.domain.policies import host_identity
 from strongroom.domain.targets import Place, Target, Work, find_targets, overlap
 from strongroom.kube.kinds import POLICIES
@@ -41,12 +42,20 @@ class Turns:
         return [other[1] if other[0] == policy[0] else "/".join(other) for other in others]
 
     def working_on(self, targets: tuple[Target, ...], job: Name) -> str | None:
-        """The run whose Job, other than this one, works on one of the targets; None when all are free."""
+        """Whose Job, other than this one, works on one of the targets, in words; None when all are free."""
         for name, other in self._objects.jobs.items():
-            is_rival = name != job and other.ending is None and other.run
+            is_rival = name != job and other.ending is None and other.whom is not None
             if is_rival and overlap(targets, self._targets_of_job(other)) is not None:
-                return other.run
+                return other.whom
         return None
+
+    def targets_of_order(self, order: WorkOrder, host: DockerHost | None) -> tuple[Target, ...]:
+        """What an order touches on that host."""
+        work = find_work(order)
+        if work is None or host is None:
+            return ()
+        identity = f"{host.meta.namespace}/{host.meta.name}"
+        return find_targets(work, Place(identity, host.status.databases))
 
     def _targets_of_job(self, job: JobState) -> tuple[Target, ...]:
         """What a Job touches, by its order: the policy may have changed since. The host's containers are those of now."""

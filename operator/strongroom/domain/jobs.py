@@ -19,13 +19,22 @@ from strongroom.api.labels import (
     MANAGED_BY_LABEL,
     MANAGER,
     POLICY_LABEL,
+    REQUEST_LABEL,
     RUN_LABEL,
     STORE_LABEL,
     WORK_ORDER_ANNOTATION,
 )
-from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost, ObjectMeta
+from strongroom.api.resources import (
+    BackupPolicy,
+    BackupRun,
+    BackupStore,
+    DockerHost,
+    ObjectMeta,
+    RestoreRequest,
+)
 from strongroom.api.workorder import BackupOrder, CatchUpOrder, OrderStore, WorkOrder
-from strongroom.domain.names import catch_up_job_name, check_job_name, job_name
+from strongroom.domain.names import catch_up_job_name, check_job_name, job_name, restore_job_name
+from strongroom.domain.safety import safety_spec
 
 Body = dict[str, Any]
 CHECK_DEADLINE = timedelta(minutes=5)
@@ -127,13 +136,29 @@ def build_store_check_job(store: BackupStore, host: DockerHost, moment: datetime
     return _build(plan, image)
 
 
+def build_request_job(
+    request: RestoreRequest, order: WorkOrder, purpose: str, host: DockerHost | None, image: str
+) -> Body:
+    """The Job that plans a restore, carries it out, or drops what it replaced. Raises as `build_job` does."""
+    plan = _Plan(
+        name=restore_job_name(request.meta.name, request.meta.uid, purpose),
+        namespace=request.meta.namespace,
+        owner=_owner("RestoreRequest", request.meta),
+        labels={REQUEST_LABEL: _label_value(request.meta.name)} | _host_labels(host),
+        order=order,
+        backoff_limit=request.spec.backoff_limit,
+    )
+    return _build(plan, image)
+
+
 def _backup_order(
     run: BackupRun, policy: BackupPolicy, stores: Sequence[BackupStore], held_runs: Iterable[str]
 ) -> WorkOrder:
     slot = run.spec.slot or run.meta.creation_timestamp
     if slot is None:
         raise ValueError(f"BackupRun {run.meta.name} was not read from an API server")
-    spec = policy.spec
+    is_safety = run.spec.reason == "Safety"
+    spec = safety_spec(policy.spec, run.spec.sources) if is_safety else policy.spec
     backup = BackupOrder(
         policy=policy.meta.name,
         policy_uid=policy.meta.uid,

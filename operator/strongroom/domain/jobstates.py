@@ -11,6 +11,7 @@ from strongroom.api.labels import (
     HOST_LABEL,
     HOST_NAMESPACE_LABEL,
     PROGRESS_ANNOTATION,
+    REQUEST_LABEL,
     RESULT_ANNOTATION,
     RUN_LABEL,
     STORE_LABEL,
@@ -40,6 +41,7 @@ class JobState:
     meta: ObjectMeta
     run: str | None
     store: str | None
+    request: str | None
     host: tuple[str, str] | None
     """Namespace and name of the DockerHost that it is addressed to."""
     managed_by: str | None
@@ -54,11 +56,15 @@ class JobState:
 
     @property
     def work(self) -> Work | None:
-        """What it reads and stops."""
-        backup = self.order.backup if self.order is not None else None
-        if backup is None:
-            return None
-        return Work(self.meta.namespace, backup.policy, backup.sources, backup.hooks)
+        """What it reads, overwrites and stops."""
+        return None if self.order is None else find_work(self.order)
+
+    @property
+    def whom(self) -> str | None:
+        """For whom it works, in words: the run or request that others wait for."""
+        if self.request is not None:
+            return f"RestoreRequest {self.request}"
+        return None if self.run is None else f"run {self.run}"
 
     @property
     def catch_up(self) -> CatchUpOrder | None:
@@ -83,6 +89,19 @@ class JobState:
         return self.meta.creation_timestamp
 
 
+def find_work(order: WorkOrder) -> Work | None:
+    """What an order touches; None for one that leaves sources alone."""
+    backup, restore, drop = order.backup, order.restore, order.drop
+    if backup is not None:
+        return Work(order.namespace, backup.policy, backup.sources, backup.hooks)
+    if restore is not None and order.kind == "Restore":
+        sources = [] if restore.mode == "Directory" else restore.targets
+        return Work(order.namespace, restore.choice.policy, sources, restore.hooks, writes=True)
+    if drop is not None:
+        return Work(order.namespace, drop.policy, drop.targets, writes=True)
+    return None
+
+
 def parse_job(body: Mapping[str, Any]) -> JobState:
     """A Job as the API gives it. An order or a progress that cannot be read counts as none."""
     meta = ObjectMeta.model_validate(body["metadata"])
@@ -94,6 +113,7 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
         meta=meta.model_copy(update={"annotations": {}}),
         run=meta.labels.get(RUN_LABEL),
         store=meta.labels.get(STORE_LABEL),
+        request=meta.labels.get(REQUEST_LABEL),
         host=host_key,
         managed_by=spec.get("managedBy"),
         order=_parse_order(spec),

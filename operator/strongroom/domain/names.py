@@ -26,6 +26,16 @@ def catch_up_job_name(run: str, run_uid: str, attempt: int) -> str:
     return _fit(f"copy-{run}", _digest(run_uid, "catch-up", str(attempt)))
 
 
+def restore_job_name(request: str, request_uid: str, purpose: str) -> str:
+    """The Job that plans a RestoreRequest, carries it out, or drops what it replaced."""
+    return _fit(request, f"{purpose.partition(' ')[0]}-{_digest(request_uid, purpose)}")
+
+
+def safety_run_name(request: str, request_uid: str) -> str:
+    """The BackupRun that holds the state before a restore."""
+    return _fit(request, f"safety-{_digest(request_uid, 'safety')}")
+
+
 def check_job_name(store: str, store_uid: str, host: str, moment: datetime) -> str:
     """The Job that checks a store from a host, decided upon at that moment."""
     return _fit(f"check-{store}", _digest(store_uid, host, moment.astimezone(UTC).isoformat()))

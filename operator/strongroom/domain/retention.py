@@ -3,6 +3,7 @@
 A point is kept if any rule keeps it. Only verified points count, and keep one another by the rules; what is neither
 verified nor partial is no reason to delete anything and is left alone. A partial point (whole, proved, but of files that
 changed while they were read) goes once enough verified ones are newer and no rule, applied to both together, keeps it.
+A safety point shows what a restore has overwritten, which may be damaged: it counts for no rule, and goes by its age.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +27,8 @@ class RecoveryPoint:
     verified: bool
     partial: bool = False
     """Whole and proved, but of files that changed meanwhile: never verified."""
+    safety: bool = False
+    """Made before a restore, of what that was to overwrite."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,12 @@ def decide_retention(
     ordered = sorted(points, key=lambda point: (point.time, point.key), reverse=True)
     known = [point for point in ordered if point.verified or point.partial]
     reasons: dict[str, list[str]] = {point.key: [] for point in ordered}
-    for key, reason in _reasons(ordered, rules, zone, held):
+    counted = [point for point in ordered if not point.safety]
+    safety = [point for point in ordered if point.safety]
+    for key, reason in (
+        *_reasons(counted, rules, zone, held),
+        *_safety_reasons(safety, counted, rules, held, now),
+    ):
         reasons[key].append(reason)
     unwanted = tuple(point for point in reversed(known) if not reasons[point.key])
     blocked = _obstacle(ordered, rules, now, unwanted) if unwanted else None
@@ -62,19 +70,40 @@ def _reasons(
     """Key and reason of everything that keeps a point."""
     verified = [point for point in ordered if point.verified]
     together = [point for point in ordered if point.verified or point.partial]
-    for point in ordered:
-        if not (point.verified or point.partial):
-            yield point.key, "not verified: neither counted nor deleted"
-        elif not rules.has_rules:
-            yield point.key, "no keep rule is set"
-        if point.run in held:
-            yield point.key, "hold"
+    yield from _reasons_of_any(ordered, rules, held)
     yield from ((point.key, "minKeep") for point in verified[: rules.min_keep])
     yield from ((point.key, "partial, minKeep") for point in _above(verified, rules.min_keep, together))
     yield from _kept_by_rules(verified, rules, zone)
     # A partial point must never take the place of a verified one: what they keep together counts for partial ones only.
     partial = {point.key for point in together if not point.verified}
     yield from ((key, name) for key, name in _kept_by_rules(together, rules, zone) if key in partial)
+
+
+def _reasons_of_any(
+    points: Sequence[RecoveryPoint], rules: Retention, held: set[str]
+) -> Iterable[tuple[str, str]]:
+    for point in points:
+        if not (point.verified or point.partial):
+            yield point.key, "not verified: neither counted nor deleted"
+        elif not rules.has_rules:
+            yield point.key, "no keep rule is set"
+        if point.run in held:
+            yield point.key, "hold"
+
+
+def _safety_reasons(
+    safety: Sequence[RecoveryPoint],
+    counted: Sequence[RecoveryPoint],
+    rules: Retention,
+    held: set[str],
+    now: datetime,
+) -> Iterable[tuple[str, str]]:
+    """What keeps safety points: their age, and that nothing else is there."""
+    yield from _reasons_of_any(safety, rules, held)
+    oldest = now - parse_duration(rules.keep_safety)
+    yield from ((point.key, "keepSafety") for point in safety if point.time >= oldest)
+    if not any(point.verified for point in counted):
+        yield from ((point.key, "there is no other verified backup") for point in safety)
 
 
 def _above(
@@ -135,6 +164,7 @@ def _obstacle(
             f"the clock is suspect: backup {newest.run} is of {format_time(newest.time)}, "
             f"later than now ({format_time(now)})"
         )
+    ordered = [point for point in ordered if not point.safety]
     leap = _leap([point for point in ordered if point.verified], rules)
     if any(point.partial for point in unwanted):
         leap = leap or _leap([point for point in ordered if point.verified or point.partial], rules)

@@ -27,7 +27,7 @@ _VERIFYING_STAGES = frozenset({"ReadBack", "Commit", "Prune"})
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What the decision rests on. `busy` names the run that works on the same target and goes first, if any."""
+    """What the decision rests on. `busy` says in words what works on the same target and goes first, if any."""
 
     run: BackupRun
     policy: BackupPolicy | None
@@ -145,11 +145,11 @@ def _begin(facts: RunFacts) -> Step:
     is_scheduled = facts.run.spec.reason == "Scheduled"
     if facts.now > start_by:
         message = f"the run could not start between {format_time(begin)} and {format_time(start_by)}"
-        busy = f": run {facts.busy} held its target" if facts.busy else ""
+        busy = f": {facts.busy} held its target" if facts.busy else ""
         verdict = failed(Reason.StartingDeadlineExceeded, message + busy)
         return Finish(Verdict("Skipped", verdict.reason, verdict.message))
     if facts.busy is not None:
-        message = f"run {facts.busy} works on the same target; this one waits until {format_time(start_by)}"
+        message = f"{facts.busy} works on the same target; this one waits until {format_time(start_by)}"
         return Wait(Reason.TargetBusy.name, message, start_by)
     if is_scheduled and facts.now < begin:
         return Wait("Scheduled", f"the run starts at {format_time(begin)}", begin)

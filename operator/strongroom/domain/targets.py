@@ -1,8 +1,9 @@
-"""Targets: what a policy's runs read and stop. No two runs read one database at a time, none reads what another stops.
+"""Targets: what runs read and stop, and what restores overwrite.
 
-A target is a server, as seen from where the Job runs, and what is read of it. Files need no turn of their own: any number
-may read them. A server reached over the network and a container may be one and the same; nobody on the control side can
-know that, so two policies that mean one database in these two ways do not wait for each other.
+No two runs read one database at a time, and none reads what another stops or a restore overwrites. A target is a server, as
+seen from where the Job runs, and what is read of it; or a volume or path, which policies may read beside each other. A server
+reached over the network and a container may be one and the same; nobody on the control side can know that, so two policies that
+mean one database in these two ways do not wait for each other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,12 +40,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Work:
-    """What the runs of a policy do, as the policy or a work order says it."""
+    """What the runs of a policy, or a restore, do, as the policy or a work order says it."""
 
     namespace: str
     policy: str
     sources: Sequence[Source]
     hooks: Hooks | None = None
+    writes: bool = False
+    """Whether the sources are overwritten."""
 
     def stopped(self) -> list[ContainerSelector]:
         """Every container that is stopped or frozen meanwhile."""
@@ -77,18 +80,32 @@ def overlap(ours: Iterable[Target], theirs: Iterable[Target]) -> Target | None:
 
 
 def _source_targets(work: Work, source: Source, place: Place) -> Iterator[Target]:
-    postgres, files = source.postgres, source.files
-    if files is not None and files.in_container is not None:
-        # Not while another run has stopped that container; several may read it.
-        reader = frozenset([f"files of {work.namespace}/{work.policy}"])
-        yield from (Target(server, reader) for server in _containers(files.in_container.container, place))
-    if postgres is None:
-        return
+    if source.postgres is not None:
+        yield from _databases(work, source, source.postgres, place)
+    # Several policies may read the same files; none while another run has stopped their container, or writes them.
+    users = frozenset([ALL]) if work.writes else frozenset([f"files of {work.namespace}/{work.policy}"])
+    yield from (Target(server, users) for server in _file_places(source, place))
+
+
+def _databases(work: Work, source: Source, postgres: PostgresSource, place: Place) -> Iterator[Target]:
     parts = frozenset(postgres.databases) or frozenset([ALL])
     if postgres.host is not None:
         yield Target(_server(postgres.host, postgres.port, place), parts)
     else:
         yield from (Target(server, parts) for server in _servers_inside(work, source, postgres, place))
+
+
+def _file_places(source: Source, place: Place) -> Iterator[str]:
+    files, config = source.files, source.config
+    if files is not None and files.in_container is not None:
+        yield from _containers(files.in_container.container, place)
+    if files is not None and files.volume is not None:
+        yield f"{place.identity}: volume {files.volume}"
+    if files is not None and files.path is not None:
+        yield f"{place.identity}: path {files.path}"
+    if config is not None:
+        yield from (f"{place.identity}: path {path}" for path in config.paths)
+        yield from [f"{place.identity}: configuration of {config.project}"] if config.project else []
 
 
 def _servers_inside(work: Work, source: Source, postgres: PostgresSource, place: Place) -> list[str]:

@@ -27,6 +27,12 @@ class Verdict:
 
 def judge_job(job: JobState, run_uid: str) -> Verdict:
     """The verdict on a Job that will do no more: by its result, or by the lack of one."""
+    result = read_result(job, run_uid)
+    return _judge_result(result, job) if isinstance(result, WorkResult) else result
+
+
+def read_result(job: JobState, run_uid: str) -> WorkResult | Verdict:
+    """What the Job's worker has left; a failure where it is nothing, unreadable, or of another order."""
     if job.result is None:
         return judge_silence(job)
     try:
@@ -37,7 +43,7 @@ def judge_job(job: JobState, run_uid: str) -> Verdict:
     if result.run_uid != run_uid:
         fault = f"the result in Job {job.meta.name} is of another run ({excerpt(result.run_uid, 64)}) and was refused"
         return failed(Reason.InternalError, fault)
-    return _judge_result(result, job)
+    return result
 
 
 def failed(reason: Reason, message: str) -> Verdict:

@@ -42,7 +42,10 @@ class CommittedPoint:
         """As the decision sees it."""
         manifest = self.manifest
         partial = self.proved and manifest.outcome == "Partial"
-        return RecoveryPoint(self.prefix, manifest.run, manifest.slot, self.verified, partial)
+        is_safety = manifest.reason == "Safety"
+        return RecoveryPoint(
+            self.prefix, manifest.run, manifest.slot, self.verified, partial=partial, safety=is_safety
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from tests.integration.embedded import until
 from tests.integration.operator.plainagent import good_result
 
-from strongroom.kube.kinds import EVENTS, HOSTS, JOBS, POLICIES, RESTORES, RUNS, STORES
+from strongroom.kube.kinds import EVENTS, HOSTS, JOBS, POLICIES, RUNS, STORES
 
 
 @pytest.fixture
@@ -181,14 +181,6 @@ async def test_a_run_may_be_applied_before_its_policy(world, agent):
         await world.until_phase("Pending")
         await world.policy()
         await world.until_phase("Succeeded")
-
-
-async def test_a_restore_is_refused_in_words(ready):
-    spec = {"from": {"run": "by-hand"}, "target": {"mode": "NewDatabase", "database": "copy"}}
-    await ready.client.create(RESTORES, ready.namespace, {"metadata": {"name": "r"}, "spec": spec})
-    found = await ready.until_condition(RESTORES, "r", "Succeeded", "False", "Unsupported")
-    assert "pg_restore" in found["message"]
-    assert (await ready.get(RESTORES, "r"))["status"]["phase"] == "Failed"
 
 
 async def test_a_policy_that_does_not_parse_says_so_and_the_others_work_on(ready):

@@ -15,6 +15,7 @@ from strongroom.cli.main import main
         "up",
         "status",
         "backup",
+        "restore",
         "artifacts",
         "keys",
         "discover",
@@ -34,7 +35,7 @@ def test_every_command_explains_itself_with_an_example(command: str) -> None:
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
-    assert CliRunner().invoke(main, ["restor"]).exit_code == 2
+    assert CliRunner().invoke(main, ["restoor"]).exit_code == 2
 
 
 def test_crds_prints_one_document_for_each_kind() -> None:
@@ -65,3 +66,22 @@ def test_doctor_refuses_a_store_that_is_a_file(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["doctor", "--state", str(tmp_path), "--store", str(tmp_path / "file")])
     assert done.exit_code == 1
     assert "is a file" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--in-place"], "name a policy"),
+        (["shop"], "say where to"),
+        (["shop", "--in-place", "--to-database", "x"], "say where to"),
+        (["shop", "--to-database", "x", "--strategy", "Clean"], "strategy goes with mode InPlace"),
+        (["shop", "--in-place", "--as-of", "yesterday"], "write a time such as"),
+        (["shop", "--in-place", "--keep-replaced", "a while"], "spec.keepReplaced"),
+    ],
+)
+def test_a_restore_that_is_typed_wrong_is_refused_before_anything_is_made(
+    words: list[str], said: str
+) -> None:
+    done = CliRunner().invoke(main, ["restore", *words])
+    assert done.exit_code == 2
+    assert said in done.output

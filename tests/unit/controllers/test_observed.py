@@ -173,5 +173,5 @@ def test_a_job_under_way_keeps_its_containers_for_itself_by_what_was_ordered(obs
     put(observed, JOBS, body)
     twin = objects.policy("twin", sources=[objects.container_source(container={"name": "shop-db-1"})])
     targets = observed.turns.targets_of(twin)
-    assert observed.turns.working_on(targets, ("default", "another")) == "r1"
+    assert observed.turns.working_on(targets, ("default", "another")) == "run r1"
     assert observed.turns.working_on(targets, ("default", body["metadata"]["name"])) is None

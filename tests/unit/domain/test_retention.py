@@ -270,3 +270,37 @@ def test_a_missing_or_null_rule_is_no_rule() -> None:
     build: Callable[[dict[str, object]], Retention] = Retention.model_validate
     assert not build({}).has_rules
     assert not build({"keepLast": None}).has_rules
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    histories(),
+    st.lists(st.integers(0, 60), max_size=6),
+    rules_of_any_kind,
+    st.sampled_from(ZONES),
+    held_runs,
+)
+def test_safety_backups_change_nothing_of_what_is_kept_of_the_others(points, ages, rules, zone, held):
+    before = [
+        RecoveryPoint(f"s/{n}", f"safety-{n}", NOW - timedelta(days=days), True, safety=True)
+        for n, days in enumerate(ages)
+    ]
+    alone = decide_retention(points, rules.model_copy(update={"max_deletions": 50}), zone, held, NOW)
+    beside = decide_retention(
+        [*points, *before], rules.model_copy(update={"max_deletions": 50}), zone, held, NOW
+    )
+    if alone.blocked is None and beside.blocked is None:
+        assert {p.key for p in beside.delete if not p.safety} == {p.key for p in alone.delete}
+
+
+def test_a_safety_backup_goes_by_its_age_and_only_beside_a_verified_one():
+    rules = Retention(keep_last=1, keep_safety="14d")
+    old, young = (
+        RecoveryPoint(f"s/{days}", f"s-{days}", NOW - timedelta(days=days), True, safety=True)
+        for days in (15, 13)
+    )
+    good = point(1, NOW - timedelta(days=20), 1, 0)
+    assert decide_retention([old, young, good], rules, ZONES[0], set(), NOW).delete == (old,)
+    assert decide_retention([old, young, good], rules, ZONES[0], {"s-15"}, NOW).delete == ()
+    assert decide_retention([old, young], rules, ZONES[0], set(), NOW).delete == ()
+    assert decide_retention([old, good], Retention(), ZONES[0], set(), NOW).delete == ()

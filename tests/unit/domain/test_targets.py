@@ -47,10 +47,10 @@ def inside(policy="orders", *, hooks=None, place=ONE, **postgres):
     return find_targets(Work("default", policy, sources, told), place)
 
 
-def files(policy="media", *, hooks=None, place=ONE, **source):
+def files(policy="media", *, hooks=None, place=ONE, writes=False, **source):
     sources = [Source.model_validate({"name": "media", "files": source or {"volume": "shop_media"}})]
     told = None if hooks is None else Hooks.model_validate(hooks)
-    return find_targets(Work("default", policy, sources, told), place)
+    return find_targets(Work("default", policy, sources, told, writes=writes), place)
 
 
 def test_two_policies_never_read_one_container_at_the_same_time():
@@ -70,10 +70,16 @@ def test_a_service_a_container_and_a_label_are_one_where_the_agent_found_them_to
 
 
 def test_any_number_of_policies_may_read_files_at_the_same_time():
-    assert files() == ()
-    assert files(path="/srv/media") == ()
-    place = {"inContainer": {"container": {"project": "shop", "service": "web"}, "path": "/media"}}
-    assert overlap(files("a", **place), files("b", **place)) is None
+    in_container = {"inContainer": {"container": {"project": "shop", "service": "web"}, "path": "/media"}}
+    for place in ({}, {"path": "/srv/media"}, in_container):
+        assert overlap(files("a", **place), files("b", **place)) is None
+
+
+def test_nobody_reads_files_while_a_restore_writes_them():
+    in_container = {"inContainer": {"container": {"project": "shop", "service": "web"}, "path": "/media"}}
+    for place in ({}, {"path": "/srv/media"}, in_container):
+        assert overlap(files("a", writes=True, **place), files("b", **place)) is not None
+    assert overlap(files("a", writes=True), files("b", volume="shop_other")) is None
 
 
 @pytest.mark.parametrize("verb", ["stop", "pause"])
