@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup check format test demo demo-docker demo-stop bench crds image clean
 SHELL := /bin/bash
+# Hundreds of processes are started: none shall compile again what one before it has.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 # A file is one process's, with servers of its own. They wait more than they work, so three run at a time; the end to end
 # stories, few and long, begin.

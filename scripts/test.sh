@@ -2,6 +2,7 @@
 # All tests. Files that failed beside others run once more, alone: on a busy machine a wait may run out for want of a core.
 # What fails alone, fails; what passes alone is named at the end, for somebody to look into.
 set -uo pipefail
+unset PYTHONDONTWRITEBYTECODE
 cd "$(dirname "$0")/.."
 readonly python=.venv/bin/python most_files=3
 report=$(mktemp -d)
