@@ -5,9 +5,9 @@ SHELL := /bin/bash
 # Hundreds of processes are started: none shall compile again what one before it has.
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
-# A file is one process's, with servers of its own. They wait more than they work, so three run at a time; the end to end
-# stories, few and long, begin.
-PYTEST_FLAGS ?= -n 3 --dist loadfile --no-loadscope-reorder
+# A file is one process's, with servers of its own. They wait more than they work, so four run at a time; the longest
+# files begin (tests/conftest.py).
+PYTEST_FLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 help:  ## Show these lines
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -26,9 +26,9 @@ format: setup  ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix operator tests scripts
 	$(BIN)/ruff format operator tests scripts
 
-test: check  ## Everything: the gate, unit, contract, integration, end to end
+test:  ## Everything: the gate, unit, contract, integration, end to end
 	@scripts/setup.sh --tests
-	$(BIN)/python -m tests.images.build
+	@$(BIN)/python -m tests.images.build & images=$$!; $(MAKE) --no-print-directory check && wait $$images
 	@scripts/test.sh $(PYTEST_FLAGS)
 
 demo: setup  ## The main job, end to end, in .demo/ (KEEP=1 leaves it running)
