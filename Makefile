@@ -5,8 +5,8 @@ SHELL := /bin/bash
 # Hundreds of processes are started: none shall compile again what one before it has.
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
-# A file is one process's, with servers of its own. They wait more than they work, so four run at a time; the longest
-# files begin (tests/conftest.py).
+# A file is one process's, with servers of its own. They wait more than they work, so four run at a time; the end to end
+# stories, few and long, begin.
 PYTEST_FLAGS ?= -n 4 --dist loadfile --no-loadscope-reorder
 
 help:  ## Show these lines
@@ -28,7 +28,7 @@ format: setup  ## Format, and mend what the linter can mend
 
 test:  ## Everything: the gate, unit, contract, integration, end to end
 	@scripts/setup.sh --tests
-	@$(BIN)/python -m tests.images.build & images=$$!; $(MAKE) --no-print-directory check && wait $$images
+	@$(BIN)/python -m tests.images.worker & images=$$!; $(MAKE) --no-print-directory check && wait $$images
 	@scripts/test.sh $(PYTEST_FLAGS)
 
 demo: setup  ## The main job, end to end, in .demo/ (KEEP=1 leaves it running)

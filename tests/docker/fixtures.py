@@ -8,6 +8,7 @@ import pytest
 from tests.docker.compose import ComposeStack, running_stack
 from tests.docker.engine import Engine, missing, running_engine
 from tests.images.build import images
+from tests.images.worker import worker_images
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +26,13 @@ def docker_images() -> Path:
 def engine(docker_images: Path) -> Iterator[Engine]:
     """A running Engine with the test images, new for each file. What a test makes on it, later tests of the file see."""
     with running_engine(docker_images) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def worker_engine(docker_images: Path) -> Iterator[Engine]:
+    """As `engine`, with the worker's image, strongroom:dev, so that the default isolation is `container`."""
+    with running_engine(worker_images()) as engine:
         yield engine
 
 

@@ -13,14 +13,10 @@ import pytest
 import yaml
 from tests.docker.compose import SAMPLE, ComposeStack, running_stack
 from tests.docker.engine import Engine
-from tests.docker.workerimage import build_worker_image
 from tests.e2e.opening import Database, assert_same_tree, find_artifact, unpacked
 from tests.e2e.stronghold import Stronghold, condition, eventually, run, secret, stronghold
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.timeout(1200),
-]  # the first build of the worker's image takes minutes
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PROJECT = "compose-stack"
 PARTS = ("database", "media", "config")
@@ -65,12 +61,11 @@ def read_policies(store: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeStack]:
+def stack(worker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeStack]:
     folder = tmp_path_factory.mktemp("stack") / PROJECT
-    build_worker_image(engine)
-    with running_stack(engine, folder, PROJECT, POSTGRES_PASSWORD=STACK_PASSWORD) as stack:
+    with running_stack(worker_engine, folder, PROJECT, POSTGRES_PASSWORD=STACK_PASSWORD) as stack:
         stack.seed()
-        database = Database(engine, stack.container("postgresql"))
+        database = Database(worker_engine, stack.container("postgresql"))
         password = ROLE_PASSWORD.replace("'", "''")
         role = f"CREATE ROLE shop_backup LOGIN PASSWORD '{password}'; GRANT pg_read_all_data TO shop_backup"
         # By standard input: the Engine's events tell the words of every command.

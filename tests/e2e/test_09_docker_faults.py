@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from tests.docker.compose import ComposeStack
 from tests.docker.engine import Engine
-from tests.docker.workerimage import build_worker_image
 from tests.e2e.opening import Database, find_artifact
 from tests.e2e.stronghold import Stronghold, condition, eventually, policy, run, store, stronghold
 from tests.images.build import BASE, POSTGRES
@@ -86,14 +85,13 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def stack(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> ComposeStack:
-    build_worker_image(engine)
+def stack(worker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> ComposeStack:
     folder = tmp_path_factory.mktemp("shop")
     (folder / "docker-compose.yml").write_text(COMPOSE)
-    stack = ComposeStack(engine, "shop", folder, 0, 0)
+    stack = ComposeStack(worker_engine, "shop", folder, 0, 0)
     stack.compose("up", "--detach", "db", "web")
-    engine.wait_healthy(stack.container("db"))
-    fill(engine, stack.container("db"), ROWS)
+    worker_engine.wait_healthy(stack.container("db"))
+    fill(worker_engine, stack.container("db"), ROWS)
     return stack
 
 

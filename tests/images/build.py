@@ -30,29 +30,34 @@ _BUILT = {POSTGRES: "postgres", POSTGRES_BUSYBOX: "postgres-busybox", WEB: "web"
 
 def images() -> Path:
     """The prepared data root; built now, in about a minute, if nothing fits the recipes. Safe in many processes at once."""
+    return kept_root(f"images-{_recipes_hash()}", _build)
+
+
+def kept_root(name: str, build: Callable[[Path], None]) -> Path:
+    """The folder of that name in the cache, built if it is not there; older ones of its kind go."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    kept = CACHE / f"images-{_recipes_hash()}"
-    with _locked(CACHE / "images.lock"):
+    kept, kind = CACHE / name, name.partition("-")[0]
+    with _locked(CACHE / f"{kind}.lock"):
         if not kept.exists():
-            _build(kept)
+            _forget_unused(kind)
+            build(kept)
         os.utime(kept)
     return kept
 
 
 def _build(kept: Path) -> None:
-    _forget_unused()
     with running_engine() as engine:
         _timed(BASE, partial(_import_base, engine))
         for name, folder in _BUILT.items():
             recipe = ["--network=none", "--tag", name, RECIPES / folder]
             _timed(name, partial(engine.docker, "build", "--quiet", *recipe))
         engine.stop()
-        _keep_layers(engine.data_root, kept)
+        keep_layers(engine.data_root, kept)
 
 
-def _forget_unused() -> None:
+def _forget_unused(kind: str) -> None:
     """Of earlier recipes. A day's grace, for other test runs may still start Engines from them."""
-    for older in CACHE.glob("images-*"):
+    for older in CACHE.glob(f"{kind}-*"):
         if time.time() - older.stat().st_mtime > _KEPT_SECONDS:
             shutil.rmtree(older)
 
@@ -68,7 +73,7 @@ def _import_base(engine: Engine) -> None:
         raise subprocess.CalledProcessError(debian.returncode, "base/build.sh")
 
 
-def _keep_layers(data_root: Path, kept: Path) -> None:
+def keep_layers(data_root: Path, kept: Path) -> None:
     """Images and their layers; an Engine's id, networks and containers are not for others to have."""
     unfinished = kept.with_name(f"unfinished-{kept.name}")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -7,7 +7,6 @@ import time
 from contextlib import contextmanager
 
 import pytest
-from tests.docker.workerimage import build_worker_image
 from tests.images.build import BASE, POSTGRES
 from tests.integration.agent.hosts import work_order
 from tests.integration.embedded import until
@@ -18,14 +17,11 @@ from tests.s3.stores import bucket_spec
 from strongroom.agent.allowances import OWN_IMAGE, Allowances
 from strongroom.kube.kinds import HOSTS, JOBS
 
-pytestmark = pytest.mark.timeout(1200)  # the first build of the image on a machine takes minutes
-
 
 @pytest.fixture(scope="module")
-def isolating(engine):
+def isolating(worker_engine):
     """An Engine with the worker's image."""
-    build_worker_image(engine)
-    return engine
+    return worker_engine
 
 
 @pytest.fixture(scope="module")

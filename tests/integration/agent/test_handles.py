@@ -2,16 +2,12 @@
 
 import os
 
-import pytest
-from tests.docker.workerimage import build_worker_image
 from tests.unit.agent.test_permissions import order
 
 from strongroom.agent.allowances import OWN_IMAGE
 from strongroom.agent.folders import JobFolder
 from strongroom.agent.mounting import capabilities
 from strongroom.agent.working import Launch
-
-pytestmark = pytest.mark.timeout(1200)  # the first build of the image on a machine takes minutes
 
 # open_by_handle_at(2): its right is looked at before the handle, which is none of any file here.
 PROBE = """
@@ -23,8 +19,9 @@ print(errno.errorcode[ctypes.get_errno()], open("/media/foreign").read())
 """
 
 
-def test_a_worker_that_reads_files_reads_all_of_its_mounts_and_opens_nothing_by_handle(engine, tmp_path):
-    build_worker_image(engine)
+def test_a_worker_that_reads_files_reads_all_of_its_mounts_and_opens_nothing_by_handle(
+    worker_engine, tmp_path
+):
     (tmp_path / "foreign").write_text("read")
     (tmp_path / "foreign").chmod(0o400)
     os.chown(tmp_path / "foreign", 33, 33)
@@ -32,4 +29,4 @@ def test_a_worker_that_reads_files_reads_all_of_its_mounts_and_opens_nothing_by_
     rights = [f"--cap-add={name}" for name in capabilities(launch, 0)]
     mounted = ("--rm", "--user=0", "--cap-drop=ALL", *rights, f"--volume={tmp_path}:/media:ro")
     command = ("--entrypoint=python3", OWN_IMAGE, "-c", PROBE)
-    assert engine.docker("run", *mounted, *command) == "EPERM read"
+    assert worker_engine.docker("run", *mounted, *command) == "EPERM read"
