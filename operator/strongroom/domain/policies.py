@@ -131,7 +131,7 @@ def _unencrypted(spec: BackupPolicySpec) -> Iterator[Problem]:
 def _unusable_recipients(spec: BackupPolicySpec) -> Iterator[Problem]:
     """Public keys stand in the policy: what is wrong with them is seen here. Their text is not told: one may be a private key."""
     age = spec.encryption.age if spec.encryption is not None else None
-    for place, recipient in enumerate(age.recipients if age is not None else []):
+    for place, recipient in enumerate((age.recipients if age is not None else None) or []):
         if (trouble := find_recipient_trouble(recipient)) is not None:
             message = f"spec.encryption.age.recipients[{place}]: {trouble}"
             yield Problem(Reason.KeyUnusable, f"{message}. {Reason.KeyUnusable.hint}")
