@@ -86,8 +86,8 @@ def passphrase_kind(folder: Path) -> Kind:
         return target.read_bytes()
 
     return Kind(
-        cipher=AgePassphraseCipher(f"{PASSPHRASE}\n".encode(), WORK_FACTOR),
-        strange=AgePassphraseCipher(b"another", WORK_FACTOR),
+        cipher=AgePassphraseCipher(f"{PASSPHRASE}\n".encode(), work_factor=WORK_FACTOR),
+        strange=AgePassphraseCipher(b"another", work_factor=WORK_FACTOR),
         secrets=[PASSPHRASE],
         decrypt=lambda stored: stock("--decrypt", stored),
         encrypt=lambda plain: stock("--passphrase", plain),

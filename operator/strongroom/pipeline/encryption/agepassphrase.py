@@ -46,9 +46,9 @@ class AgePassphraseCipher:
     opens = True
     authentication = None
 
-    def __init__(self, passphrase: bytes, work_factor: int = _WORK_FACTOR) -> None:
-        """KeyUnusable for a passphrase that is not one line."""
-        self._passphrase = parse_passphrase(passphrase, FIELD)
+    def __init__(self, passphrase: bytes, field: str = FIELD, work_factor: int = _WORK_FACTOR) -> None:
+        """KeyUnusable, with the field's name, for a passphrase that is not one line."""
+        self._passphrase = parse_passphrase(passphrase, field)
         self._work_factor = work_factor
 
     def describe(self) -> AppliedEncryption:

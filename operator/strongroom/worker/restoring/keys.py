@@ -8,6 +8,7 @@ from strongroom.api.encryption import AppliedEncryption
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import SecretKeyReference
 from strongroom.pipeline.encryption.age import AgeCipher, parse_identities
+from strongroom.pipeline.encryption.agepassphrase import AgePassphraseCipher
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.encryption.gpg import GpgCipher
 from strongroom.pipeline.encryption.openssl import OpensslCipher
@@ -70,6 +71,8 @@ def _keys(
 
 
 def _build(task: Task, applied: AppliedEncryption, content: bytes, where: str) -> Cipher:
+    if applied.kind == "age" and applied.opened_by == "Passphrase":
+        return AgePassphraseCipher(content, where)
     if applied.kind == "age":
         return AgeCipher([], parse_identities(content.decode(errors="replace"), where))
     if applied.kind == "gpg":
