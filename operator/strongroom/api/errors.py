@@ -141,6 +141,11 @@ class Reason(Enum):
         "Check that the store's server runs, that its address is right and that the network lets through.",
     )
     ClockSkewed = ErrorKind(109, True, "Set this machine's clock (systemctl status systemd-timesyncd).")
+    StoreBehind = ErrorKind(
+        119,
+        True,
+        "The copy is made later from a good one; if the store is always too slow, ask for fewer (minCopies) or a faster one.",
+    )
     # The run.
     DeadlineExceeded = ErrorKind(110, False, "Raise the policy's deadline, or look why the source is slow.")
     WorkerLost = ErrorKind(111, True, "The worker ended without a result (killed, or out of memory).")

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -30,6 +31,14 @@ class Errand:
             with suppress(queue.Empty):
                 self._ended.get(timeout=_LOOK_SECONDS)
         self._thread.join()
+
+    def is_over_within(self, seconds: float) -> bool:
+        """Whether it has ended, after that time at the latest."""
+        end = time.monotonic() + seconds
+        while not self._is_over and (left := end - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                self._ended.get(timeout=min(left, _LOOK_SECONDS))
+        return self._is_over
 
     def finish(self) -> None:
         """Wait, and raise what it raised."""

@@ -9,7 +9,7 @@ from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.stores.keys import checked
-from strongroom.stores.store import Capability, Chunk, KeyMissingError, StoredKey, StoreProbe
+from strongroom.stores.store import Capability, Chunk, KeyMissingError, StoredKey, StoreProbe, StoreWriter
 
 
 class MemoryStore:
@@ -38,7 +38,7 @@ class MemoryStore:
         finally:
             self._claims.discard(prefix)
 
-    def create(self, key: str) -> "MemoryWriter":
+    def create(self, key: str) -> StoreWriter:
         """See Store."""
         with self._lock:
             if checked(key) in self._objects:

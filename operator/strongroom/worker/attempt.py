@@ -29,29 +29,24 @@ class Attempt:
         """Remember a key that this attempt has made visible in that store."""
         self._made.setdefault(store, []).append(key)
 
-    def commit(self, manifest: bytes, signature: bytes | None = None) -> None:
-        """Write the manifest to every good store, last of all: its signature lies there before."""
-        if signature is not None:
-            self.copies.each(lambda name, store: self._sign(name, store, signature))
-        self.copies.each(lambda name, store: self._mark(name, store, manifest))
-
     def undo(self) -> None:
         """Take back what no manifest vouches for; what cannot be removed stays invisible and is swept by a later run.
 
-        A store whose mark was begun and cut short by a signal is left alone: either it is whole, or it is invisible.
+        A store whose mark was begun and cut short by a signal is left alone: either it is whole, or it is invisible. So is
+        one that hangs, and one that is behind a recovery point which others hold: what it has is of use when it is caught up.
         """
+        spared = self._marked | self.copies.hanging | (self.copies.behind.keys() if self._marked else set())
         for name, keys in self._made.items():
-            if name not in self._marked:
+            if name not in spared:
                 self._clear(name, self.copies.stores[name], keys)
 
-    def _sign(self, name: str, store: Store, signature: bytes) -> None:
-        key = f"{self.prefix}/{SIGNATURE_NAME}"
-        with store.create(key) as writer:
-            writer.write(signature)
-            writer.commit()
-        self.own(name, key)
+    def mark(self, name: str, store: Store, manifest: bytes, signature: bytes | None = None) -> None:
+        """Write the manifest to one store, last of all: its signature lies there before.
 
-    def _mark(self, name: str, store: Store, manifest: bytes) -> None:
+        Stores may be marked at once, each in a thread of its own.
+        """
+        if signature is not None:
+            self._sign(name, store, signature)
         self._marked.add(name)
         try:
             with store.create(self.manifest_key) as writer:
@@ -78,3 +73,10 @@ class Attempt:
                     store.delete(key)
         except StrongroomError as error:
             log.warning("left for a later run to sweep: %s", error.message)
+
+    def _sign(self, name: str, store: Store, signature: bytes) -> None:
+        key = f"{self.prefix}/{SIGNATURE_NAME}"
+        with store.create(key) as writer:
+            writer.write(signature)
+            writer.commit()
+        self.own(name, key)

@@ -1,13 +1,15 @@
 """A backup: stores first, then sources, artifacts, proofs, the manifest, and only then retention."""
 
 import functools
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from strongroom import __version__
-from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.errors import StrongroomError
 from strongroom.api.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -17,20 +19,25 @@ from strongroom.api.manifest import (
 )
 from strongroom.api.result import LISTED_TABLES, RetentionOutcome, StoreReport
 from strongroom.api.workorder import BackupOrder
-from strongroom.pipeline.encryption.building import build_cipher
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.sources.reading import Reading
 from strongroom.stores.store import Store
 from strongroom.worker.adopting import adopt_point
 from strongroom.worker.attempt import Attempt
 from strongroom.worker.catalogue import Catalogue, describe_untrusted, read_catalogue
+from strongroom.worker.catchingup import catch_up_behind
+from strongroom.worker.claiming import claim_all
 from strongroom.worker.copying import Copies
+from strongroom.worker.holdups import HoldUps
 from strongroom.worker.hooking import hooked
-from strongroom.worker.making import Made, Recipe, make_artifact, prove_artifact
+from strongroom.worker.lanes import Lanes
+from strongroom.worker.making import Made, Recipe, make_artifact
 from strongroom.worker.partiality import decide_outcome, partial_failure
 from strongroom.worker.planning import plan_sources
 from strongroom.worker.plausibility import expected_bytes, refuse_implausible
+from strongroom.worker.proving import prove_and_commit
 from strongroom.worker.pruning import blocked_outcome, prune_store
+from strongroom.worker.replicating import Point
 from strongroom.worker.signatures import Trust, build_trust
 from strongroom.worker.storechecks import open_stores, report_stores
 from strongroom.worker.task import Done, Task
@@ -47,56 +54,33 @@ def run_backup(task: Task, backup: BackupOrder) -> tuple[Done, StrongroomError |
     copies = open_stores(task.order.stores, task.secrets)
     copies.each(lambda _, store: store.probe())
     with ExitStack() as claims:
-        _claim(claims, copies, policy_prefix(task.order.namespace, backup.policy))
+        claim_all(claims, copies, policy_prefix(task.order.namespace, backup.policy))
         return _back_up(task, backup, copies)
 
 
-def _claim(claims: ExitStack, copies: Copies, prefix: str) -> None:
-    """Keep every other worker away from the policy's keys: two of one order would commit it twice, and sweep each other.
-
-    One store that is claimed by another ends this order: the other worker may be at this very run.
-    """
-
-    def claim(_name: str, store: Store) -> None:
-        claims.enter_context(store.claim(prefix))
-
-    copies.each(claim)
-    busy = (error for error in copies.failures.values() if error.reason is Reason.TargetBusy)
-    if (error := next(busy, None)) is not None:
-        raise error
-
-
 def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, StrongroomError | None]:
-    cipher = _build_cipher(task, backup)
+    cipher = task.build_cipher(backup.encryption)
     trust = build_trust(backup.signing, task.secrets.read)
     catalogues = copies.each(
         lambda _, store: read_catalogue(store, task.order.namespace, backup.policy, trust)
     )
     _warn(catalogues)
-    adopted = adopt_point(copies, catalogues, task.order.run_uid, cipher)
-    if adopted is not None:
-        prefix, manifest = adopted.prefix, adopted.manifest
-        task.ending.put_off()
-    else:
-        prefix, manifest = _make_point(task, backup, copies, catalogues, cipher, trust)
-    partial = partial_failure(manifest)
-    failure = next(iter(copies.failures.values()), partial)
-    retention = _prune(task, backup, copies, trust, is_partial=partial is not None)
+    point = adopt_point(copies, catalogues, task.order.run_uid, cipher, task.progress)
+    if point is None:
+        point = _make_point(task, backup, copies, catalogues, _Keys(cipher, trust))
+    task.ending.put_off()
+    partial = partial_failure(point.manifest)
+    failure = copies.shortage(backup.min_copies) or partial
     done = Done(
-        recovery_point=prefix,
-        artifacts=[file.artifact for file in manifest.files],
-        copies=copies.report(f"{prefix}/{MANIFEST_NAME}", task.secrets.hide),
-        retention=retention,
+        recovery_point=point.prefix,
+        artifacts=[file.artifact for file in point.manifest.files],
+        contents="Whole" if partial is None else "Changed",
+        manifest_sha256=hashlib.sha256(point.content).hexdigest(),
+        copies=copies.report(f"{point.prefix}/{MANIFEST_NAME}", task.secrets.hide),
+        retention=_prune(task, backup, copies, trust, is_partial=partial is not None),
         stores=_report(task, backup, copies, trust),
     )
     return done, failure
-
-
-def _build_cipher(task: Task, backup: BackupOrder) -> Cipher | None:
-    """Before anything is read: keys that do not fit are found at once."""
-    if backup.encryption is None:
-        return None
-    return build_cipher(backup.encryption, task.secrets.read, task.scratch)
 
 
 def _warn(catalogues: Mapping[str, Catalogue]) -> None:
@@ -108,14 +92,29 @@ def _warn(catalogues: Mapping[str, Catalogue]) -> None:
             )
 
 
+@dataclass(frozen=True)
+class _Keys:
+    """What encrypts, and what signs."""
+
+    cipher: Cipher | None
+    trust: Trust | None
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """Where artifacts go."""
+
+    attempt: Attempt
+    lanes: Lanes
+
+
 def _make_point(
     task: Task,
     backup: BackupOrder,
     copies: Copies,
     catalogues: Mapping[str, Catalogue],
-    cipher: Cipher | None,
-    trust: Trust | None,
-) -> tuple[str, Manifest]:
+    keys: _Keys,
+) -> Point:
     readings = plan_sources(task, backup)
     recipe = Recipe(
         prefix=_free_prefix(task, backup, catalogues),
@@ -123,24 +122,23 @@ def _make_point(
         level=backup.verification,
         listed_tables=max(1, LISTED_TABLES // len(readings)),
         refuse=functools.partial(refuse_implausible, backup, catalogues),
-        cipher=cipher,
+        cipher=keys.cipher,
     )
     task.progress.expected_bytes = expected_bytes(readings, catalogues)
     attempt = Attempt(recipe.prefix, copies)
     try:
-        made = _read_all(task, backup, readings, recipe, attempt)
-        files = [_prove(task, each, recipe, attempt) for each in made]
-        task.ending.put_off()  # whatever is asked from here on, a run that is committed has succeeded
-        task.progress.enter("Commit")
-        manifest = _manifest(task, backup, files, recipe, trust)
-        attempt.commit(*_sealed(manifest, trust))
+        with Lanes(copies, HoldUps()) as lanes:
+            made = _read_all(task, backup, readings, recipe, _Writing(attempt, lanes))
+            seal = functools.partial(_seal, task, backup, recipe, keys.trust)
+            point = prove_and_commit(task, made, recipe, attempt, lanes, seal)
+        catch_up_behind(task, backup.min_copies, point, attempt, lanes)
     finally:
         attempt.undo()
-    return recipe.prefix, manifest
+    return point
 
 
 def _read_all(
-    task: Task, backup: BackupOrder, readings: Sequence[Reading], recipe: Recipe, attempt: Attempt
+    task: Task, backup: BackupOrder, readings: Sequence[Reading], recipe: Recipe, writing: _Writing
 ) -> list[Made]:
     """Read every source inside its hooks. Nothing is proved meanwhile: services wait for the reading alone."""
     made: list[Made] = []
@@ -148,19 +146,13 @@ def _read_all(
         for source in backup.sources:
             own = [reading for reading in readings if reading.origin.source == source.name]
             with hooked(task, source.hooks, source.name):
-                made += [_make(task, reading, recipe, attempt) for reading in own]
+                made += [_make(task, reading, recipe, writing) for reading in own]
     return made
 
 
-def _make(task: Task, reading: Reading, recipe: Recipe, attempt: Attempt) -> Made:
+def _make(task: Task, reading: Reading, recipe: Recipe, writing: _Writing) -> Made:
     task.progress.enter("Dump", reading.origin.source, reading.origin.database)
-    return make_artifact(reading, recipe, attempt.copies, task.progress, attempt.own)
-
-
-def _prove(task: Task, made: Made, recipe: Recipe, attempt: Attempt) -> ManifestFile:
-    origin = made.reading.origin
-    task.progress.enter("ReadBack", origin.source, origin.database)
-    return prove_artifact(made, recipe, attempt.copies)
+    return make_artifact(reading, recipe, writing.lanes, task.progress, writing.attempt.own)
 
 
 def _free_prefix(task: Task, backup: BackupOrder, catalogues: Mapping[str, Catalogue]) -> str:
@@ -173,11 +165,15 @@ def _free_prefix(task: Task, backup: BackupOrder, catalogues: Mapping[str, Catal
         attempt += 1
 
 
-def _sealed(manifest: Manifest, trust: Trust | None) -> tuple[bytes, bytes | None]:
-    """Its bytes, and their signature where the policy signs."""
+def _seal(
+    task: Task, backup: BackupOrder, recipe: Recipe, trust: Trust | None, files: list[ManifestFile]
+) -> Point:
+    """The manifest's bytes, and their signature where the policy signs."""
+    manifest = _manifest(task, backup, files, recipe, trust)
     content = manifest.model_dump_json(by_alias=True, indent=1).encode()
     signer = None if trust is None else trust.signer
-    return content, None if signer is None else signer.sign(content)
+    signature = None if signer is None else signer.sign(content)
+    return Point(recipe.prefix, manifest, content, signature, recipe.cipher)
 
 
 def _manifest(
@@ -207,18 +203,18 @@ def _manifest(
 def _prune(
     task: Task, backup: BackupOrder, copies: Copies, trust: Trust | None, *, is_partial: bool
 ) -> list[RetentionOutcome]:
+    """Nothing is deleted unless the run is a success, and nowhere but in stores that hold what it has made."""
     task.progress.enter("Prune")
-    if copies.failures or is_partial:
-        why = (
-            "the backup did not reach every store"
-            if copies.failures
-            else "files changed while they were read"
-        )
-        return [blocked_outcome(name, backup.retention, why) for name in copies.stores]
-    return [
-        prune_store(name, store, task.order, backup, task.ending.check, trust)
-        for name, store in copies.stores.items()
-    ]
+    why = "files changed while they were read" if is_partial else None
+    if copies.shortage(backup.min_copies) is not None:
+        why = "the backup did not reach as many stores as it must"
+
+    def prune(name: str, store: Store) -> RetentionOutcome:
+        if why is None and name in copies.good:
+            return prune_store(name, store, task.order, backup, task.ending.check, trust)
+        return blocked_outcome(name, backup.retention, why or "the store lacks the backup just made")
+
+    return [prune(name, store) for name, store in copies.stores.items()]
 
 
 def _report(task: Task, backup: BackupOrder, copies: Copies, trust: Trust | None) -> list[StoreReport]:

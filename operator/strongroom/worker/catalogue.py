@@ -50,9 +50,10 @@ class CommittedPoint:
 
 @dataclass(frozen=True)
 class FoundManifest:
-    """A manifest as it lies in a store, with the digest of its bytes and what its signature is worth."""
+    """A manifest as it lies in a store, with its bytes, their digest and what its signature is worth."""
 
     manifest: Manifest
+    content: bytes
     sha256: str
     verdict: Verdict
 
@@ -94,7 +95,7 @@ def read_catalogue(store: Store, namespace: str, policy: str, trust: Trust | Non
         if name != MANIFEST_NAME or "/" in prefix.removeprefix(start):
             continue
         found = read_manifest(store, prefix, catalogue.keys, trust)
-        trouble = _find_trouble(prefix, found, (namespace, policy), signed=trust is not None)
+        trouble = find_trouble(prefix, found, (namespace, policy), signed=trust is not None)
         if found is None or trouble is not None:
             catalogue.untrusted[prefix] = trouble or ""
         else:
@@ -129,7 +130,7 @@ def read_manifest(
     verdict = Verdict("Unsigned")
     if trust is not None:
         verdict = trust.judge(prefix, content, manifest, _signature_reader(store, prefix, keys))
-    return FoundManifest(manifest, hashlib.sha256(content).hexdigest(), verdict)
+    return FoundManifest(manifest, content, hashlib.sha256(content).hexdigest(), verdict)
 
 
 def read_whole(store: Store, key: str, limit: int = _MANIFEST_BYTES) -> bytes:
@@ -152,7 +153,7 @@ def is_complete(keys: Mapping[str, StoredKey], prefix: str, manifest: Manifest) 
     return all(key is not None and key.size_bytes == size for key, size in found)
 
 
-def _find_trouble(
+def find_trouble(
     prefix: str, found: FoundManifest | None, place: tuple[str, str], *, signed: bool
 ) -> str | None:
     """Why a recovery point does not count, or None."""

@@ -49,6 +49,17 @@ class Ending:
         self._interrupts = False
 
     @contextmanager
+    def interrupted_again(self) -> Iterator[None]:
+        """After `put_off`: what may be left undone. A signal inside, or one that came before, raises EndedError once more."""
+        if self._asked is not None:
+            raise EndedError(self._asked)
+        self._interrupts = True
+        try:
+            yield
+        finally:
+            self.put_off()
+
+    @contextmanager
     def uninterrupted(self) -> Iterator[None]:
         """What must not be done by half: a signal inside interrupts at the end of it, unless it fails by itself."""
         interrupts, self._interrupts = self._interrupts, False

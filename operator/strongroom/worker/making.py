@@ -17,10 +17,9 @@ from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.lanes import Lane
 from strongroom.pipeline.reading import pump
 from strongroom.pipeline.sinks import Chunk
-from strongroom.pipeline.tees import FanOut
 from strongroom.sources.reading import Contents, Origin, Reading
-from strongroom.stores.store import Store, StoreWriter
-from strongroom.worker.copying import Copies, NamedWriter
+from strongroom.stores.store import Store
+from strongroom.worker.lanes import Lanes
 from strongroom.worker.progress import ProgressLines
 from strongroom.worker.readback import Written, read_back
 from strongroom.worker.sealing import Sealing
@@ -49,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Made:
-    """One artifact, committed in every good store but not yet read back."""
+    """One artifact, on its way into every good store, and not yet read back."""
 
     reading: Reading
     key: str
@@ -58,29 +57,42 @@ class Made:
     tag: str | None
     contents: Contents
 
+    def written(self, recipe: Recipe) -> Written:
+        """As a read-back is to find it."""
+        return Written(
+            key=self.key,
+            codec=recipe.compression.codec,
+            stored=self.stored,
+            plain=self.plain,
+            cipher=recipe.cipher,
+            authentication=None if recipe.cipher is None else recipe.cipher.authentication,
+            tag=self.tag,
+        )
+
 
 def make_artifact(
     reading: Reading,
     recipe: Recipe,
-    copies: Copies,
+    lanes: Lanes,
     progress: ProgressLines,
     committed: Callable[[str, str], None],
 ) -> Made:
     """Read and write; nothing is committed before the producer and the check have said that all is there.
 
-    `committed` is told each store and key that has become visible. A store that fails is given up in `copies`; everything
-    else raises.
+    Returns when the source has been read: what the stores still have to do they do in their lanes. `committed` is told each
+    store and key that has become visible, in the store's lane. A store that fails leaves the others alone; everything else raises.
     """
     key = recipe.key(reading)
     plain, stored = Digest(), Digest()
     with ExitStack() as opened:
-        writers = copies.each(lambda _, store: opened.enter_context(store.create(key)))
-        fan = FanOut({name: NamedWriter(name, writer) for name, writer in writers.items()})
+        lanes.begin(key)
         compressor = build_compressor(recipe.compression, _compression_threads(reading.origin))
-        sealing = opened.enter_context(Sealing(recipe.cipher, stored, fan))
+        sealing = opened.enter_context(Sealing(recipe.cipher, stored, lanes))
         compressing = CompressingSink(compressor, sealing)
         lane = opened.enter_context(Lane(compressing))
-        opened.callback(sealing.abandon)  # before the lane is left: its thread may wait for the cipher
+        # Before the lane is left: its thread may wait for the cipher, or for a store.
+        opened.push(lambda kind, *_: None if kind is None else lanes.give_up())
+        opened.callback(sealing.abandon)
         check = opened.enter_context(reading.start_check(recipe.level))
         stream = opened.enter_context(reading.start())
         pump(stream, lane, check, plain, _Counter(progress, stored))
@@ -90,8 +102,7 @@ def make_artifact(
         sealing.finish()
         contents = check.finish()
         recipe.refuse(reading.origin, plain.fingerprint(), contents)
-        copies.failures.update(fan.failures)
-        copies.each(lambda name, _: _commit(writers[name], name, key, committed))
+        lanes.commit(lambda store: committed(store, key))
     return Made(reading, key, plain.fingerprint(), stored.fingerprint(), sealing.tag(), contents)
 
 
@@ -100,27 +111,10 @@ def _compression_threads(origin: Origin) -> int:
     return min(_MOST_THREADS, len(os.sched_getaffinity(0))) if origin.kind == "files" else 0
 
 
-def _commit(writer: StoreWriter, store: str, key: str, committed: Callable[[str, str], None]) -> None:
-    writer.commit()
-    committed(store, key)
-
-
-def prove_artifact(made: Made, recipe: Recipe, copies: Copies) -> ManifestFile:
-    """Read it back from every good store, and describe what has been proved."""
-    written = Written(
-        key=made.key,
-        codec=recipe.compression.codec,
-        stored=made.stored,
-        plain=made.plain,
-        cipher=recipe.cipher,
-        authentication=None if recipe.cipher is None else recipe.cipher.authentication,
-        tag=made.tag,
-    )
-
-    def prove(_name: str, store: Store) -> None:
-        read_back(store, written, lambda: made.reading.start_check("List"))
-
-    copies.each(prove)
+def prove_artifact(made: Made, recipe: Recipe, store: Store) -> ManifestFile:
+    """Read it back from one store, as far as keys are at hand to the plain stream, and describe what has been proved."""
+    written = made.written(recipe)
+    read_back(store, written, lambda: made.reading.start_check("List"))
     proof = ArtifactVerification(
         level=recipe.level, read_back=True, read_back_to=written.reaches, time=datetime.now(UTC)
     )
@@ -165,7 +159,6 @@ def _describe(made: Made, recipe: Recipe, proof: ArtifactVerification) -> Manife
         changed_count=made.contents.changed.count,
         skipped_count=made.contents.skipped.count,
         encryption=None if applied is None else applied.kind,
-        opened_by=None if applied is None else applied.opened_by,
         iterations=None if applied is None else applied.iterations,
         verification=proof,
     )

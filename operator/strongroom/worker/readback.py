@@ -46,10 +46,14 @@ class Written:
     authentication: Authentication | None = None
     tag: str | None = None
     """What the authentication gave."""
+    is_proved_elsewhere: bool = False
+    """Whether the same stored bytes were turned back into the plain stream already, in another store: their digest tells the rest."""
 
     @property
     def reaches(self) -> Literal["Plain", "Stored"]:
         """How far `read_back` goes."""
+        if self.is_proved_elsewhere:
+            return "Stored"
         return "Plain" if self.cipher is None or self.cipher.opens else "Stored"
 
 

@@ -20,25 +20,32 @@ def build_result(
         run_uid=run_uid,
         outcome=_outcome(done, failure),
         reason="Succeeded" if failure is None else failure.reason.name,
-        message=(done.message or _summary(done.artifacts))[:1024]
-        if failure is None
-        else hide(failure.message),
+        message=_summary(done) if failure is None else hide(failure.message),
         retryable=failure is not None and failure.reason.retryable,
         started_at=started,
         finished_at=datetime.now(UTC),
         recovery_point=done.recovery_point,
         artifacts=list(done.artifacts),
+        contents=done.contents,
+        manifest_sha256=done.manifest_sha256,
         copies=list(done.copies),
         retention=list(done.retention),
         catalogue=done.catalogue,
-        plan=done.plan,
-        restore=done.restore,
         stores=list(done.stores),
     )
 
 
-def _summary(artifacts: Sequence[Artifact]) -> str:
-    """What was made, in words; what was not counted is not told."""
+def _summary(done: Done) -> str:
+    """What was made, in words; what was not counted is not told. A success may lack copies (minCopies)."""
+    lacking = [
+        f"store {copy.store} lacks its copy ({copy.reason})"
+        for copy in done.copies
+        if copy.state != "Succeeded"
+    ]
+    return "; ".join(filter(None, [_describe(done.artifacts), *lacking]))
+
+
+def _describe(artifacts: Sequence[Artifact]) -> str:
     rows = [artifact.row_count for artifact in artifacts if artifact.row_count is not None]
     members = [artifact.member_count for artifact in artifacts if artifact.member_count is not None]
     parts = [

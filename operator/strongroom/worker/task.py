@@ -4,11 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
-from strongroom.api.restoring import RestoreOutcome, RestorePlan
+from strongroom.api.encryption import Encryption
 from strongroom.api.result import Artifact, CatalogueReport, Copy, RetentionOutcome, StoreReport
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
+from strongroom.pipeline.encryption.building import build_cipher
+from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.sources.files.places import HOST, Places
 from strongroom.worker.ending import Ending
 from strongroom.worker.progress import ProgressLines
@@ -37,6 +40,10 @@ class Task:
     rolls_back: bool = False
     """Whether the restore is given up: put back what earlier workers of the same order have exchanged, and remove what they made."""
 
+    def build_cipher(self, encryption: Encryption | None) -> Cipher | None:
+        """What encrypts and, as far as keys are at hand, opens. Before anything is read: keys that do not fit are found at once."""
+        return None if encryption is None else build_cipher(encryption, self.secrets.read, self.scratch)
+
 
 @dataclass(frozen=True)
 class Done:
@@ -44,11 +51,9 @@ class Done:
 
     recovery_point: str | None = None
     artifacts: Sequence[Artifact] = ()
+    contents: Literal["Whole", "Changed"] | None = None
+    manifest_sha256: str | None = None
     copies: Sequence[Copy] = ()
     retention: Sequence[RetentionOutcome] = ()
     stores: Sequence[StoreReport] = ()
     catalogue: CatalogueReport | None = None
-    plan: RestorePlan | None = None
-    restore: RestoreOutcome | None = None
-    message: str = ""
-    """What has succeeded, in words; without it they are made of the artifacts."""

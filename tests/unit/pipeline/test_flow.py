@@ -9,7 +9,6 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.pipeline.digests import Digest
 from strongroom.pipeline.lanes import Lane
 from strongroom.pipeline.sinks import Chunk
-from strongroom.pipeline.tees import FanOut
 
 
 class Failing:
@@ -51,22 +50,6 @@ def test_leaving_a_lane_early_ends_its_thread() -> None:
     with Lane(Digest()) as lane:
         lane.write(b"x")
     assert threading.active_count() == before
-
-
-def test_a_sink_that_fails_is_left_out_and_the_others_get_everything() -> None:
-    good = Digest()
-    fan = FanOut({"good": good, "bad": Failing(2)})
-    for _ in range(5):
-        fan.write(b"1234")
-    assert good.size_bytes == 20
-    assert [*fan.failures] == ["bad"]
-
-
-def test_when_the_last_sink_has_failed_the_writer_is_told() -> None:
-    fan = FanOut({"one": Failing(1), "two": Failing(2)})
-    fan.write(b"x")
-    with pytest.raises(StrongroomError, match="full"):
-        fan.write(b"x")
 
 
 class Interrupted(BaseException):

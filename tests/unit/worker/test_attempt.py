@@ -1,5 +1,7 @@
 """An attempt takes back what it made, and nothing else."""
 
+import contextlib
+
 import pytest
 
 from strongroom.api.errors import Reason, StrongroomError
@@ -34,7 +36,7 @@ def test_what_a_manifest_vouches_for_is_never_taken_back() -> None:
     put(store, "n/p/point/ours")
     attempt = Attempt("n/p/point", Copies({"disk": store}))
     attempt.own("disk", "n/p/point/ours")
-    attempt.commit(b"{}")
+    attempt.mark("disk", store, b"{}")
     attempt.undo()
     assert keys(store) == ["n/p/point/manifest.json", "n/p/point/ours"]
 
@@ -58,22 +60,34 @@ def test_a_manifest_that_fails_is_withdrawn_and_one_cut_short_is_left_as_it_is(
         put(store, "n/p/point/ours")
     attempt.own("disk", "n/p/point/ours")
     with pytest.raises(type(failure)):
-        attempt.commit(b"{}")
+        attempt.mark("disk", store, b"{}")
     attempt.undo()
     whole = ["n/p/point/manifest.json", "n/p/point/ours"]
     assert keys(store) == (whole if failure is STOP else [])
 
 
-def test_one_store_that_fails_does_not_cost_the_other() -> None:
-    class Full(MemoryStore):
-        def publish(self, *_: object) -> None:
-            raise StrongroomError(Reason.StoreFull, "full")
+def test_what_a_store_that_is_behind_has_got_is_kept_for_catching_it_up_if_others_hold_the_backup() -> None:
+    for marks in (True, False):
+        good, slow = MemoryStore(), MemoryStore()
+        attempt = Attempt("n/p/point", Copies({"good": good, "slow": slow}))
+        for name, store in attempt.copies.stores.items():
+            put(store, "n/p/point/ours")  # type: ignore[arg-type]
+            attempt.own(name, "n/p/point/ours")
+        attempt.copies.set_aside("slow", "too slow")
+        if marks:
+            attempt.mark("good", good, b"{}")
+        attempt.undo()
+        assert (keys(slow) == ["n/p/point/ours"]) == marks
 
-    good, full = MemoryStore(), Full()
-    copies = Copies({"good": good, "full": full})
-    Attempt("n/p/point", copies).commit(b"{}")
-    assert keys(good) == ["n/p/point/manifest.json"]
-    assert copies.failures["full"].message == "store full: full"
+
+def test_a_store_that_hangs_is_not_asked_to_delete() -> None:
+    store = MemoryStore()
+    put(store, "n/p/point/ours")
+    attempt = Attempt("n/p/point", Copies({"disk": store}))
+    attempt.own("disk", "n/p/point/ours")
+    attempt.copies.hanging.add("disk")
+    attempt.undo()
+    assert keys(store) == ["n/p/point/ours"]
 
 
 def test_a_signature_lies_there_before_the_manifest_and_goes_when_the_manifest_fails() -> None:
@@ -85,7 +99,9 @@ def test_a_signature_lies_there_before_the_manifest_and_goes_when_the_manifest_f
 
     good, full = MemoryStore(), Unmarked()
     attempt = Attempt("n/p/point", Copies({"good": good, "full": full}))
-    attempt.commit(b"{}", b"signature")
+    for name, store in attempt.copies.stores.items():
+        with contextlib.suppress(StrongroomError):
+            attempt.mark(name, store, b"{}", b"signature")
     attempt.undo()
     assert keys(good) == ["n/p/point/manifest.json", "n/p/point/manifest.json.sig"]
     assert keys(full) == []
