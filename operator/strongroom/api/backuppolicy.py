@@ -241,7 +241,7 @@ class BackupPolicyStatus(Fields):
     )
     conditions: Annotated[list[Condition], Field(max_length=16)] = Field(
         default_factory=list,
-        description="Ready, Fresh, CopiesSatisfied, Drilled; RetentionBlocked, TargetShared and EncryptionUnauthenticated when true.",
+        description="Ready, Fresh, CopiesSatisfied, Drilled; RetentionBlocked, UntrustedPoints, TargetShared and EncryptionUnauthenticated when true.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     last_schedule_time: Time | None = Field(

@@ -29,6 +29,7 @@ from strongroom.cli.worries import (
     find_last_failure,
     find_policy_notes,
     find_policy_worries,
+    find_untrusted_notes,
 )
 from strongroom.kube.client import KubeClient
 from strongroom.kube.kinds import HOSTS, POLICIES, STORES
@@ -91,7 +92,7 @@ async def _find(client: KubeClient, namespace: str | None, now: datetime) -> Fin
             (found or notes).append(failure)
         elif not found:
             notes += find_policy_notes(policy)
-        notes += find_copy_notes(policy)
+        notes += [*find_copy_notes(policy), *find_untrusted_notes(policy)]
         worries += found
     for store in stores:
         worries += find_condition_worries(

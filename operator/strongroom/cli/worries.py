@@ -8,6 +8,7 @@ from strongroom.api.conditions import (
     ENGINE_READY,
     FRESH,
     READY,
+    UNTRUSTED_POINTS,
     Condition,
     find_condition,
 )
@@ -58,6 +59,12 @@ def find_copy_notes(policy: BackupPolicy) -> list[str]:
     if copies is not None and copies.status == "False" and status.last_success is not None:
         notes.append(f"{name}: {copies.message}")
     return notes
+
+
+def find_untrusted_notes(policy: BackupPolicy) -> list[str]:
+    """What lies in its stores and was changed, moved or put there by others, or is not signed where it must be."""
+    found = find_condition(policy.status.conditions, UNTRUSTED_POINTS)
+    return [] if found is None else [f"BackupPolicy {called(policy.meta)}: {found.message}"]
 
 
 def find_last_failure(policy: BackupPolicy) -> str | None:

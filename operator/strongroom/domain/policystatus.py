@@ -13,6 +13,7 @@ from strongroom.api.conditions import (
     READY,
     RETENTION_BLOCKED,
     TARGET_SHARED,
+    UNTRUSTED_POINTS,
     Condition,
     build_condition,
     find_condition,
@@ -44,7 +45,7 @@ class PolicyFacts:
 
 
 def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
-    """The whole status. Conditions keep their transition times; RetentionBlocked, TargetShared and EncryptionUnauthenticated stand only if true."""
+    """The whole status. Conditions keep their transition times; RetentionBlocked and those after it stand only if true."""
     policy, last = facts.policy, _last_success(facts)
     conditions = list(policy.status.conditions)
     fresh = judge_freshness(
@@ -60,6 +61,7 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
     for condition in computed:
         conditions = with_condition(conditions, condition)
     conditions = _put(conditions, RETENTION_BLOCKED, _retention_blocked(facts))
+    conditions = _put(conditions, UNTRUSTED_POINTS, _untrusted_points(facts))
     conditions = _put(conditions, TARGET_SHARED, _target_shared(facts))
     conditions = _put(conditions, ENCRYPTION_UNAUTHENTICATED, _unauthenticated(facts))
     finished = newest_finished(facts.records)
@@ -174,6 +176,25 @@ def _retention_blocked(facts: PolicyFacts) -> Condition | None:
         status=True,
         reason="RetentionBlocked",
         message=f"Nothing was deleted after run {newest.name}. {'; '.join(newest.blocked)}",
+        now=facts.now,
+        generation=facts.policy.meta.generation,
+    )
+
+
+def _untrusted_points(facts: PolicyFacts) -> Condition | None:
+    """What the newest backup's retention has met in the stores."""
+    newest = newest_finished(record for record in facts.records if record.phase in ("Succeeded", "Partial"))
+    if newest is None or not newest.untrusted:
+        return None
+    message = (
+        f"Neither counted nor ever deleted, as of run {newest.name}. {'; '.join(newest.untrusted)}. Look who has "
+        "changed them; what was made before spec.signing is removed by hand once it is not needed."
+    )
+    return build_condition(
+        UNTRUSTED_POINTS,
+        status=True,
+        reason="NotToBeTrusted",
+        message=message[:MESSAGE_LENGTH],
         now=facts.now,
         generation=facts.policy.meta.generation,
     )

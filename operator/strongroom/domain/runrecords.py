@@ -9,6 +9,7 @@ from strongroom.api.backuprun import TERMINAL_PHASES
 from strongroom.api.conditions import COPIES_SATISFIED, SUCCEEDED, find_condition
 from strongroom.api.labels import POLICY_LABEL
 from strongroom.api.resources import BackupRun
+from strongroom.api.result import RetentionOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class RunRecord:
     """Attempts to catch up copies that have ended."""
     attempted: datetime | None = None
     """When the last of them ended."""
+    untrusted: tuple[str, ...] = ()
+    """What lies in the stores and does not count, store by store."""
     judged: Judgement | None = None
     """Its condition CopiesSatisfied."""
 
@@ -84,6 +87,10 @@ class RunRecord:
     def holds_artifacts(self) -> bool:
         """Whether at least one store still holds what it made."""
         return bool(self.good_stores) and not self.pruned
+
+
+def _untrusted(done: RetentionOutcome) -> str:
+    return f"{done.store}: {done.untrusted} recovery point{'s' * (done.untrusted != 1)}: {done.untrusted_message}"
 
 
 def record_run(run: BackupRun) -> RunRecord:
@@ -117,6 +124,7 @@ def record_run(run: BackupRun) -> RunRecord:
             if done.deleted_runs and not done.dry_run
         ),
         blocked=tuple(f"{done.store}: {done.blocked}" for done in status.retention if done.blocked),
+        untrusted=tuple(_untrusted(done) for done in status.retention if done.untrusted),
         is_labelled=meta.labels.get(POLICY_LABEL) == run.spec.policy,
         is_owned=bool(meta.owner_references),
         is_deleting=meta.deletion_timestamp is not None,

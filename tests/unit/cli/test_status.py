@@ -9,6 +9,7 @@ from strongroom.cli.worries import (
     find_last_failure,
     find_policy_notes,
     find_policy_worries,
+    find_untrusted_notes,
 )
 
 NOW = objects.at("2026-11-22T02:00Z")
@@ -32,6 +33,16 @@ def test_a_policy_that_is_ready_and_fresh_is_no_worry():
 def test_a_policy_that_stayed_fresh_only_because_nobody_looked_is_a_worry():
     (worry,) = find_policy_worries(policy(freshUntil=format_time(NOW - timedelta(minutes=10))), NOW)
     assert "operator" in worry
+
+
+def test_what_lies_in_a_store_and_is_not_to_be_trusted_is_worth_a_look():
+    told = policy().status.model_dump(mode="json", by_alias=True)["conditions"]
+    told.append(
+        told[0] | {"type": "UntrustedPoints", "message": "disk: 1 recovery point: n/p/x: it was moved"}
+    )
+    (note,) = find_untrusted_notes(policy(conditions=told))
+    assert "BackupPolicy orders: disk: 1 recovery point" in note
+    assert find_untrusted_notes(policy()) == []
 
 
 def test_a_slot_that_nobody_acted_upon_is_a_worry():

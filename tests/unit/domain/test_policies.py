@@ -187,6 +187,32 @@ def test_a_job_reads_back_as_what_was_ordered():
     assert state.work == Work("default", "orders", policy().spec.sources)
 
 
+def test_what_is_not_to_be_trusted_in_a_store_stands_as_a_condition_until_a_run_no_longer_meets_it():
+    met = {
+        "store": "vault",
+        "untrusted": 2,
+        "untrustedMessage": "default/orders/x: its signature was removed",
+    }
+    records = [
+        record_run(
+            run(
+                f"day-{day}",
+                created=at(f"2026-11-{day}T02:00Z"),
+                status={
+                    "phase": "Succeeded",
+                    "completionTime": f"2026-11-{day}T02:01:00Z",
+                    "retention": [seen],
+                },
+            )
+        )
+        for day, seen in ((20, met), (21, {"store": "vault"}))
+    ]
+    (told,) = [each for each in status(records=records[:1]).conditions if each.type == "UntrustedPoints"]
+    assert (told.status, "vault: 2 recovery points: default/orders/x" in told.message) == ("True", True)
+    assert "day-20" in told.message
+    assert find_condition(status(records=records).conditions, "UntrustedPoints") is None
+
+
 def test_a_policy_that_signs_has_no_problem_and_its_keys_go_into_the_order():
     signing = {"privateKeySecret": {"name": "strongroom-signing", "key": "private.pem"}}
     signing |= {"trustedKeysSecret": {"name": "strongroom-signing", "key": "public.pem"}}
