@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from strongroom.api.conditions import Condition
-from strongroom.api.drills import Drill, LastDrill
+from strongroom.api.drills import Drill, LastDrill, PendingDrill
 from strongroom.api.encryption import Encryption
 from strongroom.api.fields import Bytes, Duration, Fields, Message, Name, ResourceName, Time
 from strongroom.api.hooks import Hooks
@@ -263,6 +263,9 @@ class BackupPolicyStatus(Fields):
     )
     total_bytes: Bytes | None = Field(default=None, description="Stored bytes of those recovery points.")
     last_drill: LastDrill | None = Field(default=None, description="The newest drill that could run.")
+    pending_drill: PendingDrill | None = Field(
+        default=None, description="The drill that is due: under way, or to be tried again."
+    )
     next_drill_time: Time | None = Field(default=None, description="When the next drill starts.")
     copies: Annotated[list[StoreCopies], Field(max_length=8)] = Field(
         default_factory=list, description="What each store holds and lacks."

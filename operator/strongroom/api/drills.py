@@ -111,6 +111,7 @@ class Drill(Fields):
 class LastDrill(Fields):
     """The newest drill that could run."""
 
+    slot: Time = Field(description="The slot of the drill's schedule that it filled.")
     time: Time = Field(description="When it ended.")
     passed: bool = Field(description="Whether the backup was restored and every check passed.")
     run: ResourceName = Field(description="Run whose backup was restored.")
@@ -129,3 +130,19 @@ class LastDrill(Fields):
         default=None, description="Why it did not pass."
     )
     message: Message | None = Field(default=None, description="Why it did not pass, in words.")
+
+
+class PendingDrill(Fields):
+    """A drill that is due and has not yet run."""
+
+    slot: Time = Field(description="The slot of the drill's schedule.")
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        description="Which attempt is next, or under way."
+    )
+    run: ResourceName | None = Field(default=None, description="Run whose backup is restored.")
+    store: Name | None = Field(default=None, description="Store whose turn it is.")
+    failed_time: Time | None = Field(default=None, description="When the last attempt could not run.")
+    reason: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="Why it could not run."
+    )
+    message: Message | None = Field(default=None, description="Why it could not run, in words.")

@@ -62,6 +62,11 @@ BACKUP_POLICY = Kind(
             description="Three copies, two kinds of media, one offsite; each verified and young enough.",
         ),
         Column(
+            "Drilled",
+            _condition("Drilled"),
+            description="A backup was restored lately, and as it should be; empty without spec.drill.",
+        ),
+        Column(
             "Last Success",
             ".status.lastSuccess.time",
             "date",

@@ -25,6 +25,7 @@ from strongroom.cli.worries import (
     called,
     find_condition_worries,
     find_copy_notes,
+    find_drill_notes,
     find_host_notes,
     find_last_failure,
     find_policy_notes,
@@ -92,7 +93,7 @@ async def _find(client: KubeClient, namespace: str | None, now: datetime) -> Fin
             (found or notes).append(failure)
         elif not found:
             notes += find_policy_notes(policy)
-        notes += [*find_copy_notes(policy), *find_untrusted_notes(policy)]
+        notes += [*find_copy_notes(policy), *find_drill_notes(policy), *find_untrusted_notes(policy)]
         worries += found
     for store in stores:
         worries += find_condition_worries(

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from strongroom.api.conditions import (
     COPIES_SATISFIED,
     DATABASES_COVERED,
+    DRILLED,
     ENGINE_READY,
     FRESH,
     READY,
@@ -16,6 +17,8 @@ from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupPolicy, DockerHost, ObjectMeta
 from strongroom.domain.freshness import ON_DEMAND
 
+_NO_ALARM = frozenset({"CouldNotRun", "TooSlow"})
+"""Why a policy may not count as drilled although nothing is known against its backups."""
 _OPERATOR_DELAY = timedelta(minutes=5)
 """An operator that acts is never so late; one that is dead leaves every condition as it was."""
 
@@ -25,6 +28,9 @@ def find_policy_worries(policy: BackupPolicy, now: datetime) -> list[str]:
     name, status = f"BackupPolicy {called(policy.meta)}", policy.status
     expected = (READY,) if is_on_demand(policy) else (READY, FRESH)
     worries = find_condition_worries(name, status.conditions, expected)
+    drilled = find_condition(status.conditions, DRILLED)
+    if drilled is not None and drilled.status == "False" and drilled.reason not in _NO_ALARM:
+        worries.append(f"{name}: {drilled.message}")
     if policy.spec.suspend:
         worries.append(f"{name} is suspended: set spec.suspend to false to resume.")
     if worries:
@@ -45,6 +51,14 @@ def find_policy_notes(policy: BackupPolicy) -> list[str]:
         return []
     name = f"BackupPolicy {called(policy.meta)}"
     return [f"{name} runs on demand only and was never asked: `strongroom backup {policy.meta.name}`."]
+
+
+def find_drill_notes(policy: BackupPolicy) -> list[str]:
+    """Drills that could not run, or were too slow: no alarm, for the backup may be good."""
+    drilled = find_condition(policy.status.conditions, DRILLED)
+    if drilled is None or drilled.status != "False" or drilled.reason not in _NO_ALARM:
+        return []
+    return [f"BackupPolicy {called(policy.meta)}: {drilled.message}"]
 
 
 def find_copy_notes(policy: BackupPolicy) -> list[str]:

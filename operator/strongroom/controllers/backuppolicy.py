@@ -16,9 +16,11 @@ from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER, POLICY_LABEL
 from strongroom.api.resources import BackupPolicy, ObjectMeta
 from strongroom.controllers.catchingup import start_catch_up
 from strongroom.controllers.context import Context
+from strongroom.controllers.drilling import mind_drills
 from strongroom.controllers.keys import Key
 from strongroom.controllers.measures import PolicyMeasures, measure_policy
 from strongroom.controllers.objects import Faulty
+from strongroom.domain.drills import drilled_until
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 from strongroom.domain.history import find_forgettable, find_pruned
 from strongroom.domain.names import run_name
@@ -27,6 +29,7 @@ from strongroom.domain.policystatus import (
     PolicyFacts,
     build_policy_status,
     copies_satisfied_until,
+    drill_schedule,
     next_start,
 )
 from strongroom.domain.runrecords import RunRecord, newest_finished
@@ -64,6 +67,7 @@ async def _reconcile(context: Context, policy: BackupPolicy) -> datetime | None:
     last_slot = _last_slot(context, policy, records)
     if schedule is not None and not policy.spec.suspend and not _is_invalid(problem):
         last_slot = await _decide_slot(context, policy, schedule, last_slot)
+    drills, drill_again = await mind_drills(context, policy, around, records)
     facts = PolicyFacts(
         policy=policy,
         schedule=schedule,
@@ -73,13 +77,14 @@ async def _reconcile(context: Context, policy: BackupPolicy) -> datetime | None:
         shared_with=context.observed.turns.sharing(policy.key),
         last_slot=last_slot,
         now=context.now(),
+        drills=drills,
     )
     status = build_policy_status(facts)
     await context.write_status(POLICIES, policy.meta, policy.status, status)
     await _tidy(context, policy, facts.records)
     context.measures.policies[policy.key] = measure_policy(facts, status)
     copied = await start_catch_up(context, policy, around, facts.records)
-    return min(filter(None, [_next_look(facts, status), copied]), default=None)
+    return min(filter(None, [_next_look(facts, status), copied, drill_again]), default=None)
 
 
 def _schedule(policy: BackupPolicy) -> Schedule | None:
@@ -93,7 +98,7 @@ def _schedule(policy: BackupPolicy) -> Schedule | None:
 
 def _is_invalid(problem: Problem | None) -> bool:
     """Whether not even a run can be made: its failure would have no better place than the policy itself."""
-    return problem is not None and problem.reason is Reason.InvalidSpec
+    return problem is not None and problem.blocks and problem.reason is Reason.InvalidSpec
 
 
 def _last_slot(context: Context, policy: BackupPolicy, records: list[RunRecord]) -> datetime | None:
@@ -218,6 +223,8 @@ def _next_look(facts: PolicyFacts, status: BackupPolicyStatus) -> datetime | Non
     if status.fresh_until is not None and fresh is not None and fresh.status == "True":
         moments.append(status.fresh_until + SECOND)
     if (until := copies_satisfied_until(facts)) is not None:
+        moments.append(until + SECOND)
+    if (until := drilled_until(facts.drills, drill_schedule(facts))) is not None and until >= facts.now:
         moments.append(until + SECOND)
     if facts.last_slot is not None and facts.last_slot > facts.now + CLOCK_TOLERANCE:
         moments.append(facts.now + CLOCK_TOLERANCE)

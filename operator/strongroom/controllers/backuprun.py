@@ -149,8 +149,12 @@ async def _start(context: Context, facts: RunFacts, policy: BackupPolicy, around
 
 
 async def _held_runs(context: Context, policy: BackupPolicy) -> set[str]:
-    """Runs that retention must not touch, read from the server: a hold that was just set counts."""
+    """Runs that retention must not touch, read from the server: a hold that was just set counts.
+
+    What is being restored is held, too: it must not be deleted while it is read.
+    """
     known = {record.name for record in context.observed.runs_of(policy.key) if record.hold}
+    known |= context.observed.restored_runs_in(policy.meta.namespace)
     if not policy.spec.retention.has_rules:
         return known
     listing = await context.client.reads.list(

@@ -81,8 +81,8 @@ def stores_of(record: RunRecord) -> list[Key]:
 
 
 def owner_of(job: JobState) -> list[Key]:
-    """The run, store or request that a Job was made for, by its owner reference: labels may be cut."""
-    kinds = {RUNS.kind: RUNS, STORES.kind: STORES, RESTORES.kind: RESTORES}
+    """The run, store, request or policy that a Job was made for, by its owner reference: labels may be cut."""
+    kinds = {kind.kind: kind for kind in (RUNS, STORES, RESTORES, POLICIES)}
     return [
         Key(kinds[owner.kind], job.meta.namespace, owner.name)
         for owner in job.meta.owner_references

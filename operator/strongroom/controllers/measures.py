@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry, Histogram
 
 from strongroom.api.backuppolicy import BackupPolicyStatus
-from strongroom.api.conditions import COPIES_SATISFIED, READY, find_condition
+from strongroom.api.conditions import COPIES_SATISFIED, DRILLED, READY, find_condition
+from strongroom.domain.drills import drilled_until
 from strongroom.domain.freshness import max_age
 from strongroom.domain.holdings import find_wanted
-from strongroom.domain.policystatus import PolicyFacts, copies_satisfied_until
+from strongroom.domain.policystatus import PolicyFacts, copies_satisfied_until, drill_schedule
 from strongroom.domain.schedule import longest_gap
 
 Name = tuple[str, str]
@@ -26,6 +27,22 @@ class StoreMeasures:
     lacking: int
     newest: float | None = None
     """The moment that the newest verified backup in it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillMeasures:
+    """A policy's drills in numbers."""
+
+    drilled: bool
+    """Whether the last one passed, in time and lately enough."""
+    until: float | None = None
+    """When it becomes too old."""
+    last: float | None = None
+    seconds: float | None = None
+    target_seconds: int | None = None
+    failed_checks: int = 0
+    attempts: int = 0
+    """Of the drill that is due and could not run yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,7 @@ class PolicyMeasures:
     copies_satisfied_until: float | None = None
     """When copies become too old, if they do."""
     stores: Mapping[str, StoreMeasures] = field(default_factory=dict)
+    drills: DrillMeasures | None = None
     catch_ups_pending: int = 0
     catch_ups_failed: int = 0
 
@@ -122,8 +140,25 @@ def measure_policy(facts: PolicyFacts, status: BackupPolicyStatus) -> PolicyMeas
             )
             for held in status.copies
         },
+        drills=_measure_drills(facts, status),
         catch_ups_pending=sum(each.record.attempts == 0 for each in wanted),
         catch_ups_failed=sum(each.record.attempts > 0 for each in wanted),
+    )
+
+
+def _measure_drills(facts: PolicyFacts, status: BackupPolicyStatus) -> DrillMeasures | None:
+    if facts.policy.spec.drill is None:
+        return None
+    last, pending = status.last_drill, status.pending_drill
+    until = drilled_until(facts.drills, drill_schedule(facts))
+    return DrillMeasures(
+        drilled=_is_true(status, DRILLED),
+        until=until.timestamp() if until else None,
+        last=last.time.timestamp() if last else None,
+        seconds=last.restore_seconds if last else None,
+        target_seconds=facts.policy.spec.drill.target_seconds,
+        failed_checks=len(last.failed_checks) if last else 0,
+        attempts=pending.attempt - 1 if pending else 0,
     )
 
 

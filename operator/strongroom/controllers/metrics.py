@@ -12,7 +12,14 @@ from prometheus_client import Metric, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from strongroom.controllers.measures import HostMeasures, Measures, Name, PolicyMeasures, StoreMeasures
+from strongroom.controllers.measures import (
+    DrillMeasures,
+    HostMeasures,
+    Measures,
+    Name,
+    PolicyMeasures,
+    StoreMeasures,
+)
 from strongroom.controllers.settings import Clock, OperatorSettings
 from strongroom.controllers.tally import Tally
 from strongroom.domain.freshness import CLOCK_TOLERANCE
@@ -89,6 +96,25 @@ _COPY_GAUGES: tuple[tuple[str, str, Callable[[StoreMeasures], float | None]], ..
 )
 
 
+def _is_drilled(drills: DrillMeasures, now: float) -> float:
+    """Computed at the moment of asking, as freshness is."""
+    return float(drills.drilled and (drills.until is None or now <= drills.until))
+
+
+_DRILL_GAUGES: tuple[tuple[str, str, Callable[[DrillMeasures, float], float | None]], ...] = (
+    ("drilled", "1 while the last drill passed, in time and lately enough.", _is_drilled),
+    ("drill_last_timestamp_seconds", "When the newest drill that could run ended.", lambda d, _: d.last),
+    ("drill_restore_seconds", "Seconds that the newest drill took to restore.", lambda d, _: d.seconds),
+    ("drill_target_seconds", "Longest acceptable time to restore.", lambda d, _: d.target_seconds),
+    (
+        "drill_failed_checks",
+        "Checks of the newest drill that were not as expected.",
+        lambda d, _: d.failed_checks,
+    ),
+    ("drill_attempts", "Attempts at the drill that is due and could not run yet.", lambda d, _: d.attempts),
+)
+
+
 _HOST_GAUGES: tuple[tuple[str, str, Callable[[HostMeasures], float | None]], ...] = (
     ("ready", "1 while the host's agent renews its Lease.", lambda host: float(host.ready)),
     (
@@ -125,6 +151,7 @@ class PolicyCollector(Collector):
                     gauge.add_metric(key, number)
             yield gauge
         yield from _collect_copies(policies)
+        yield from _collect_drills(policies, now)
         yield from _collect_hosts(self._measures.hosts.copy())
         runs = CounterMetricFamily(
             "strongroom_runs", "Finished runs by outcome.", labels=["namespace", "policy", "outcome"]
@@ -165,6 +192,16 @@ def _collect_copies(policies: Mapping[Name, PolicyMeasures]) -> Iterator[Metric]
         catch_ups.add_metric([*key, "pending"], policy.catch_ups_pending)
         catch_ups.add_metric([*key, "failed"], policy.catch_ups_failed)
     yield catch_ups
+
+
+def _collect_drills(policies: Mapping[Name, PolicyMeasures], now: float) -> Iterator[Metric]:
+    for name, words, measure in _DRILL_GAUGES:
+        gauge = GaugeMetricFamily(_PREFIX + name, words, labels=["namespace", "policy"])
+        for key, policy in policies.items():
+            number = None if policy.drills is None else measure(policy.drills, now)
+            if number is not None:
+                gauge.add_metric(key, number)
+        yield gauge
 
 
 def _collect_hosts(hosts: Mapping[Name, HostMeasures]) -> Iterator[Metric]:

@@ -84,6 +84,28 @@ class Objects:
             if job.catch_up is not None and (job.meta.namespace, job.catch_up.policy) == policy
         ]
 
+    def drills_of(self, policy: Name) -> list[JobState]:
+        """Jobs that drill a policy's backups."""
+        return [
+            job
+            for job in self.jobs.values()
+            if job.drilled is not None and (job.meta.namespace, job.drilled) == policy
+        ]
+
+    def restored_runs_in(self, namespace: str) -> set[str]:
+        """Runs whose backups are being restored or drilled, or are to be."""
+        planned = [
+            ((body.get("status") or {}).get("plan") or {}).get("run")
+            for (where, _), body in self.restores.items()
+            if where == namespace and (body.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
+        ]
+        pending = [
+            policy.status.pending_drill.run
+            for (where, _), policy in self.policies.items()
+            if where == namespace and policy.status.pending_drill is not None
+        ]
+        return {name for name in (*planned, *pending) if name is not None}
+
     def store_specs(self, namespace: str) -> dict[str, BackupStoreSpec]:
         """The stores of a namespace, by name."""
         return {name: store.spec for (where, name), store in self.stores.items() if where == namespace}

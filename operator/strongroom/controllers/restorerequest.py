@@ -12,6 +12,7 @@ from strongroom.api.resources import BackupRun, ObjectMeta, RestoreRequest, pars
 from strongroom.api.workorder import WorkOrder
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
+from strongroom.domain.drillorders import build_drill_order
 from strongroom.domain.jobs import build_request_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import restore_job_name, safety_run_name
@@ -42,6 +43,7 @@ from strongroom.domain.restores import (
     next_step,
 )
 from strongroom.domain.restorestatus import build_status
+from strongroom.domain.runrecords import newest_success
 from strongroom.domain.targets import Target
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, RESTORES, RUNS
@@ -105,13 +107,27 @@ async def _look(context: Context, request: RestoreRequest) -> _View:
 
 async def _find_basis(context: Context, request: RestoreRequest) -> Basis:
     namespace, source = request.meta.namespace, request.spec.from_
-    run = await _find_run(context, namespace, source.run or _planned_run(request))
+    run = await _find_run(
+        context, namespace, source.run or _planned_run(request) or _newest(context, request)
+    )
     name = source.policy or (run.spec.policy if run is not None else None)
     policy = context.observed.policies.get((namespace, name)) if name is not None else None
     wanted = request.spec.target.host or (policy.spec.host if policy is not None else None)
     host = None if wanted is None else resolve_host(wanted, namespace, context.observed.hosts.values())
     known = {store: each for (where, store), each in context.observed.stores.items() if where == namespace}
     return Basis(name, policy, run, host, order_stores(request, policy, run, known))
+
+
+def _newest(context: Context, request: RestoreRequest) -> str | None:
+    """The run to drill by the policy; of restores the stores' own manifests decide."""
+    source = request.spec.from_
+    policy = context.observed.policies.get((request.meta.namespace, source.policy or ""))
+    if request.spec.target.mode != "Drill" or policy is None:
+        return None
+    records = context.observed.runs_of(policy.key)
+    known = [each for each in records if source.as_of is None or each.moment <= source.as_of]
+    newest = newest_success(known, policy.spec)
+    return None if newest is None else newest.name
 
 
 def _planned_run(request: RestoreRequest) -> str | None:
@@ -192,9 +208,19 @@ def _busy(
 def _build_order(view: _View, purpose: Purpose) -> WorkOrder:
     if purpose == "drop":
         return build_drop_order(view.request, view.basis)
+    if view.request.spec.target.mode == "Drill":
+        return _build_drill_order(view)
     if purpose == "plan":
         return build_restore_order("PlanRestore", view.request, view.basis, None)
     return build_restore_order("Restore", view.request, view.basis, view.request.status.plan)
+
+
+def _build_drill_order(view: _View) -> WorkOrder:
+    policy, run = view.basis.policy, view.basis.run
+    if policy is None or run is None:
+        raise ValueError("a drill needs its policy and a run")
+    key = view.request.spec.decryption_key_secret
+    return build_drill_order(policy, run, view.basis.stores, view.request.meta.uid, key)
 
 
 async def _make_safety_run(context: Context, view: _View, step: MakeSafetyRun) -> Step:

@@ -151,6 +151,19 @@ def build_request_job(
     return _build(plan, image)
 
 
+def build_drill_job(policy: BackupPolicy, order: WorkOrder, name: str, host: DockerHost, image: str) -> Body:
+    """The Job of a drill. It is not tried again by itself: a backup that does not restore does not restore twice."""
+    plan = _Plan(
+        name=name,
+        namespace=policy.meta.namespace,
+        owner=_owner("BackupPolicy", policy.meta),
+        labels={POLICY_LABEL: policy.meta.name} | _host_labels(host),
+        order=order,
+        backoff_limit=0,
+    )
+    return _build(plan, image)
+
+
 def _backup_order(
     run: BackupRun, policy: BackupPolicy, stores: Sequence[BackupStore], held_runs: Iterable[str]
 ) -> WorkOrder:

@@ -67,6 +67,12 @@ class JobState:
         return None if self.run is None else f"run {self.run}"
 
     @property
+    def drilled(self) -> str | None:
+        """The policy whose backup it drills, if it was made by the policy itself and not for a request."""
+        drill = self.order.drill if self.order is not None else None
+        return None if drill is None or self.request is not None else drill.choice.policy
+
+    @property
     def catch_up(self) -> CatchUpOrder | None:
         """What it copies from one store to others, if that is its work."""
         return self.order.catch_up if self.order is not None else None

@@ -36,6 +36,12 @@ def safety_run_name(request: str, request_uid: str) -> str:
     return _fit(request, f"safety-{_digest(request_uid, 'safety')}")
 
 
+def drill_job_name(policy: str, policy_uid: str, slot: datetime, attempt: int) -> str:
+    """The Job of that attempt to fill a slot of a policy's drills."""
+    stamp = slot.astimezone(UTC).strftime("%Y%m%dt%H%Mz")
+    return _fit(f"drill-{policy}", f"{stamp}-{_digest(policy_uid, 'drill', stamp, str(attempt))}")
+
+
 def check_job_name(store: str, store_uid: str, host: str, moment: datetime) -> str:
     """The Job that checks a store from a host, decided upon at that moment."""
     return _fit(f"check-{store}", _digest(store_uid, host, moment.astimezone(UTC).isoformat()))

@@ -53,6 +53,7 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
     yield from _store_problems(policy.spec, around)
     yield from _host_problems(policy, around)
     yield from _store_states(policy.spec, around)
+    yield from _drill_problems(policy.spec)
 
 
 def find_blocker(policy: BackupPolicy, around: Surroundings) -> Problem | None:
@@ -137,10 +138,33 @@ def _unusable_recipients(spec: BackupPolicySpec) -> Iterator[Problem]:
             yield Problem(Reason.KeyUnusable, f"{message}. {Reason.KeyUnusable.hint}")
 
 
+def _drill_problems(spec: BackupPolicySpec) -> Iterator[Problem]:
+    """What keeps drills from running keeps no backup from being made."""
+    drill, encryption = spec.drill, spec.encryption
+    if drill is None:
+        return
+    try:
+        parse_schedule(drill.schedule, spec.time_zone)
+    except StrongroomError as error:
+        if error.reason is Reason.ScheduleInvalid:
+            words = str(error).replace("spec.schedule", "spec.drill.schedule")
+            yield Problem(error.reason, f"{words}. {error.reason.hint}", blocks=False)
+    unknown = [name for name in drill.sources if name not in {source.name for source in spec.sources}]
+    if unknown:
+        message = f"spec.drill.sources: there is no source {', '.join(unknown)} in spec.sources"
+        yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}", blocks=False)
+    is_sealed = (
+        encryption is not None and encryption.openssl is None and encryption.verification_key_secret is None
+    )
+    if is_sealed and drill.decryption_key_secret is None:
+        message = (
+            "spec.drill.decryptionKeySecret: encrypted backups cannot be drilled without what decrypts them"
+        )
+        yield Problem(Reason.KeyUnusable, f"{message}. {Reason.DecryptionFailed.hint}", blocks=False)
+
+
 def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
     """Fields that ask for what this version does not do."""
-    if spec.drill is not None:
-        yield "spec.drill"
     for name in spec.stores:
         store = around.stores.get(name)
         field_name = None if store is None else unsupported_field(store.spec)

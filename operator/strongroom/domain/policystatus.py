@@ -1,12 +1,13 @@
 """The status of a policy from all that is known of it: computed whole each time, so that no event can be missed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from strongroom.api.backuppolicy import BackupPolicySpec, BackupPolicyStatus, LastSuccess
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.conditions import (
+    DRILLED,
     ENCRYPTION_UNAUTHENTICATED,
     FRESH,
     MESSAGE_LENGTH,
@@ -19,9 +20,11 @@ from strongroom.api.conditions import (
     find_condition,
     with_condition,
 )
+from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupPolicy
 from strongroom.domain.copies import judge_copies, judge_no_backup
+from strongroom.domain.drills import DrillView, judge_drilled, parse_drill_schedule
 from strongroom.domain.freshness import CLOCK_TOLERANCE, judge_freshness, max_age
 from strongroom.domain.holdings import Holding, find_holdings, fresh_until, judge_holdings
 from strongroom.domain.policies import Problem, is_clock_suspect
@@ -42,6 +45,7 @@ class PolicyFacts:
     shared_with: Sequence[str]
     last_slot: datetime | None
     now: datetime
+    drills: DrillView = field(default_factory=DrillView)
 
 
 def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
@@ -64,6 +68,9 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
     conditions = _put(conditions, UNTRUSTED_POINTS, _untrusted_points(facts))
     conditions = _put(conditions, TARGET_SHARED, _target_shared(facts))
     conditions = _put(conditions, ENCRYPTION_UNAUTHENTICATED, _unauthenticated(facts))
+    conditions = _put(
+        conditions, DRILLED, judge_drilled(policy, facts.drills, drill_schedule(facts), facts.now)
+    )
     finished = newest_finished(facts.records)
     update = {
         "observed_generation": policy.meta.generation,
@@ -72,6 +79,9 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
         "next_schedule_time": next_start(facts),
         "last_success": last,
         "fresh_until": fresh.fresh_until,
+        "last_drill": facts.drills.last,
+        "pending_drill": facts.drills.pending,
+        "next_drill_time": _next_drill(facts),
         **_last_run(finished),
         "artifact_count": holdings[0].points,
         "total_bytes": holdings[0].size_bytes,
@@ -118,6 +128,19 @@ def next_start(facts: PolicyFacts) -> datetime | None:
     if facts.policy.meta.creation_timestamp is not None:
         after = max(after, facts.policy.meta.creation_timestamp)
     return next_slot(facts.schedule, after) + offset
+
+
+def drill_schedule(facts: PolicyFacts) -> Schedule | None:
+    """When the policy drills; None if it does not, or its schedule cannot be read."""
+    try:
+        return parse_drill_schedule(facts.policy.spec)
+    except StrongroomError:
+        return None
+
+
+def _next_drill(facts: PolicyFacts) -> datetime | None:
+    schedule, drill = drill_schedule(facts), facts.policy.spec.drill
+    return None if schedule is None or drill is None or drill.suspend else next_slot(schedule, facts.now)
 
 
 def _ready(facts: PolicyFacts) -> Condition:

@@ -55,16 +55,16 @@ def find_problem(request: RestoreRequest, basis: Basis) -> Problem | None:
 
 def _problems(request: RestoreRequest, basis: Basis) -> Iterator[Problem]:
     spec, source = request.spec, request.spec.from_
-    if spec.target.mode == "Drill":
-        yield _problem(Reason.Unsupported, "spec.target.mode: Drill")
     if not 1 <= parse_duration(spec.deadline).total_seconds() <= LONGEST_DEADLINE.total_seconds():
         yield _problem(Reason.InvalidSpec, f"spec.deadline: {spec.deadline!r} must lie between 1s and 30d")
     if basis.policy_name is None:
         words = f"spec.from.run: there is no BackupRun {source.run} in this namespace"
         yield _problem(Reason.BackupNotFound, words)
-    if basis.policy is None and spec.target.mode == "InPlace":
-        words = f"spec.target.mode: in place needs the BackupPolicy {basis.policy_name}, which says what that place is"
+    if basis.policy is None and spec.target.mode in ("InPlace", "Drill"):
+        words = f"spec.target.mode: {spec.target.mode} needs the BackupPolicy {basis.policy_name}, which says what is what"
         yield _problem(Reason.PolicyNotFound, f"{words}; modes NewDatabase and Directory do not")
+    if basis.run is None and spec.target.mode == "Drill":
+        yield _problem(Reason.BackupNotFound, "spec.from: there is no BackupRun to drill")
     yield from _run_problems(basis)
     yield from _unknown_sources(request, basis)
     if source.store is not None and all(store.meta.name != source.store for store in basis.stores):
@@ -165,6 +165,8 @@ def build_restore_order(
 ) -> WorkOrder:
     """The order to plan a restore (without a plan), or to carry that plan out."""
     spec = request.spec
+    if spec.target.mode == "Drill":
+        raise ValueError("a drill has an order of its own")
     targets = build_targets(request, basis)
     restore = RestoreOrder(
         request=request.meta.name,

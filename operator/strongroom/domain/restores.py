@@ -142,9 +142,44 @@ def next_step(facts: RestoreFacts) -> Step:
         return Rest()
     if request.status.phase in TERMINAL_PHASES:
         return _mind_what_is_kept(facts)
+    if request.spec.target.mode == "Drill":
+        return _drill(facts)
     if request.status.plan is None:
         return _plan(facts)
     return _carry_out(facts, request.status.plan)
+
+
+def _drill(facts: RestoreFacts) -> Step:
+    """Nothing is overwritten, and so nothing is planned or confirmed."""
+    job = facts.jobs.get("restore")
+    if job is None:
+        return _missed(facts) or _begin(facts, "restore")
+    if (pending := _pending(facts, "restore", job)) is not None:
+        return pending
+    result = read_result(job, facts.request.meta.uid)
+    if not isinstance(result, WorkResult):
+        return Finish(succeeded=False, reason=result.reason, message=result.message)
+    drill = result.drill
+    if drill is None:
+        return _failed(result)
+    outcome = RestoreOutcome(store=drill.store, checks=drill.checks, restore_seconds=drill.restore_seconds)
+    if drill.passed and result.outcome == "Succeeded" and all(check.passed for check in drill.checks):
+        words = (
+            f"run {drill.run} was restored from store {drill.store}; {drill.compared_count} things compared"
+        )
+        return Finish(succeeded=True, reason="Succeeded", message=words, outcome=outcome)
+    words = f"{drill.message or result.message}. {Reason.DrillFailed.hint}"
+    return Finish(
+        succeeded=False, reason=drill.reason or Reason.DrillFailed.name, message=words, outcome=outcome
+    )
+
+
+def _missed(facts: RestoreFacts) -> Finish | None:
+    """The end of a request whose Job was under way and is not there any more."""
+    if facts.request.status.phase != "Running" or facts.request.status.job is None:
+        return None
+    words = f"Job {facts.request.status.job} was deleted before it ended: its agent undoes what it had begun"
+    return Finish(succeeded=False, reason=Reason.Cancelled.name, message=words)
 
 
 def _plan(facts: RestoreFacts) -> Step:

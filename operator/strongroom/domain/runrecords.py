@@ -145,8 +145,8 @@ def counts(record: RunRecord, spec: BackupPolicySpec) -> bool:
 
     Enough by the policy of now: as many as it asks for, of those that the run was to make in stores that are still its own.
     """
-    if not record.good_stores:
-        return False
+    if record.reason == "Safety" or not record.good_stores:
+        return False  # what a restore has overwritten may be damaged
     if record.phase == "Succeeded":
         return True
     if record.phase != "Partial" or record.contents != "Whole":
@@ -163,6 +163,6 @@ def newest_success(records: Iterable[RunRecord], spec: BackupPolicySpec) -> RunR
 
 
 def newest_finished(records: Iterable[RunRecord]) -> RunRecord | None:
-    """The run that became terminal last, or None."""
-    finished = (record for record in records if record.is_terminal)
+    """The run that became terminal last, or None; Safety runs are no word about the policy."""
+    finished = (record for record in records if record.is_terminal and record.reason != "Safety")
     return max(finished, key=lambda record: (record.completed or record.moment, record.name), default=None)

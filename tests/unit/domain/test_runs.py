@@ -10,7 +10,7 @@ from strongroom.api.conditions import find_condition
 from strongroom.api.errors import Reason
 from strongroom.api.labels import PROGRESS_ANNOTATION
 from strongroom.domain.jobstates import parse_job
-from strongroom.domain.policies import Problem, Surroundings, find_blocker
+from strongroom.domain.policies import Problem, Surroundings, find_blocker, find_problems
 from strongroom.domain.runs import Finish, Follow, Rest, RunFacts, Start, Wait, next_step
 from strongroom.domain.runstatus import build_status
 
@@ -228,12 +228,6 @@ def test_a_job_of_a_foreign_namespace_that_waits_names_the_agents_option():
 def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name():
     around = Surroundings(stores={"vault": store()}, host=host())
     assert find_blocker(policy(), around) is None
-    for field, value in {
-        "drill": {"schedule": "@weekly"},
-    }.items():
-        problem = find_blocker(policy(**{field: value}), around)
-        assert problem.reason is Reason.Unsupported
-        assert f"spec.{field}" in problem.message
     far = {"host": "h", "user": "u", "path": "/backups", "hostKey": "ssh-ed25519 A", "privateKeySecret": KEYS}
     bucket = {"bucket": "backups", "accessKeySecret": KEYS, "secretKeySecret": KEYS}
     lock = {"mode": "Governance", "duration": "30d"}
@@ -246,6 +240,24 @@ def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name(
         assert field in problem.message
     locking = Surroundings(stores={"vault": store(s3=bucket, objectLock=lock)}, host=host())
     assert find_blocker(policy(), locking) is None
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"drill": {"schedule": "61 * * * *"}}, "spec.drill.schedule"),
+        ({"drill": {"schedule": "@weekly", "sources": ["media"]}}, "spec.drill.sources"),
+        (
+            {"drill": {"schedule": "@weekly"}, "encryption": {"gpg": {"publicKeySecrets": [KEYS]}}},
+            "spec.drill.decryptionKeySecret",
+        ),
+    ],
+)
+def test_what_keeps_drills_from_running_is_told_and_keeps_no_backup_from_being_made(spec, field):
+    around = Surroundings(stores={"vault": store()}, host=host())
+    assert find_blocker(policy(**spec), around) is None
+    (problem,) = find_problems(policy(**spec), around)
+    assert field in problem.message
 
 
 @pytest.mark.parametrize(
