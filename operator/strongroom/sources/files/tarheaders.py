@@ -22,6 +22,8 @@ class Header:
     kind: bytes
     name: bytes
     size_bytes: int
+    link: bytes = b""
+    mode: int = 0
 
 
 def damaged(words: str) -> StrongroomError:
@@ -40,7 +42,8 @@ def parse_header(block: bytes) -> Header:
     name = block[:100].partition(b"\0")[0]
     if block[257:263] == b"ustar\0" and block[345]:
         name = block[345:500].partition(b"\0")[0] + b"/" + name
-    return Header(block[156:157], name, _number(block[124:136]))
+    link = block[157:257].partition(b"\0")[0]
+    return Header(block[156:157], name, _number(block[124:136]), link, _number(block[100:108]))
 
 
 def parse_records(body: bytes) -> dict[bytes, bytes]:
@@ -53,6 +56,8 @@ def parse_records(body: bytes) -> dict[bytes, bytes]:
         keyword, equals, value = body[position + len(length) + 1 : end - 1].partition(b"=")
         if not (space and equals and position < end <= len(body)) or body[end - 1] != 0x0A:
             raise damaged("an extended header is malformed")
+        if keyword in records:
+            raise damaged("an extended header has a record twice")
         records[keyword] = value
         position = end
     return records
@@ -66,14 +71,15 @@ def parse_decimal(text: bytes) -> int:
 
 
 def _number(field: bytes) -> int:
-    """Octal digits; or, where these are too few, base 256 (GNU)."""
-    if field[0] & _BASE_256:
-        return int.from_bytes(field, "big") & ((1 << 8 * len(field) - 1) - 1)
+    """Octal digits; or, where these are too few, base 256 (GNU), whose first byte also holds the sign."""
+    if field[0] == _BASE_256:
+        return int.from_bytes(field[1:], "big")
     return _octal(field)
 
 
 def _octal(field: bytes) -> int:
-    try:
-        return int(field.strip(b" \0") or b"0", 8)
-    except ValueError as error:
-        raise damaged("a header's number is malformed") from error
+    # int() would also take signs, underscores and prefixes.
+    digits = field.strip(b" \0")
+    if digits.strip(b"01234567"):
+        raise damaged("a header's number is malformed")
+    return int(digits or b"0", 8)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.sources.files.tarblocks import ZEROS, TarBlocks, padded
 from strongroom.sources.files.tarheaders import (
     BLOCK_BYTES,
     Header,
@@ -11,12 +12,10 @@ from strongroom.sources.files.tarheaders import (
     parse_header,
     parse_records,
 )
-from strongroom.sources.reading import Chunk
 
-_ZEROS = bytes(BLOCK_BYTES)
 _WITH_CONTENT = frozenset([b"0", b"\0", b"7"])
 _WITHOUT_CONTENT = frozenset([b"1", b"2", b"3", b"4", b"5", b"6"])
-_LONGEST_EXTENSION = 16 << 20
+LONGEST_EXTENSION = 16 << 20
 """Bytes of one extended header: names, and extended attributes of at most 64 KiB each."""
 
 
@@ -33,86 +32,52 @@ class Tally:
     folders: int
 
 
-class TarScan:
-    """A sink. Keeps nothing but counts; a content costs no more than its headers."""
+class TarScan(TarBlocks):
+    """A sink. Keeps nothing but counts."""
 
     def __init__(self) -> None:
         """Begin before the first header."""
-        self._skip = 0
-        self._wanted = BLOCK_BYTES
-        self._unit = bytearray()
+        super().__init__()
         self._extension: Header | None = None
         self._records: dict[bytes, bytes] = {}
-        self._zero_blocks = 0
         self._members = 0
         self._size_bytes = 0
         self._names = 0
         self._folders = 0
 
-    def write(self, chunk: Chunk) -> None:
-        """See Sink; VerificationFailed when it is no tar stream."""
-        position, length = 0, len(chunk)
-        while position < length:
-            if self._zero_blocks == 2:
-                self._pass_padding(chunk, position)
-                return
-            if self._skip:
-                step = min(self._skip, length - position)
-                self._skip -= step
-                position += step
-            else:
-                position += self._collect(chunk, position)
-
     def finish(self) -> Tally:
         """What was in it; DumpIncomplete without the end-of-archive mark."""
-        if self._zero_blocks < 2:
+        if not self.is_ended:
             raise StrongroomError(
                 Reason.DumpIncomplete,
                 f"the tar stream has no end mark: it was cut after {self._members} members",
             )
         return Tally(self._members, self._size_bytes, self._names, self._folders)
 
-    def _collect(self, chunk: Chunk, position: int) -> int:
-        """Some of the bytes that are looked at; the number of them."""
-        part = bytes(chunk[position : position + self._wanted - len(self._unit)])
-        unit = part
-        if self._unit or len(part) < self._wanted:
-            self._unit += part
-            unit = bytes(self._unit)
-        if len(unit) == self._wanted:
-            self._unit.clear()
-            self._take(unit)
-        return len(part)
-
-    def _pass_padding(self, chunk: Chunk, position: int) -> None:
-        rest = bytes(chunk[position:])
-        if rest.count(0) != len(rest):
-            raise damaged("something follows its end mark")
-
-    def _take(self, unit: bytes) -> None:
+    def take(self, unit: bytes) -> None:
+        """See TarBlocks."""
         if self._extension is not None:
             self._take_extension(self._extension, unit)
-        elif unit == _ZEROS:
+        elif unit == ZEROS:
             if self._records:
                 raise damaged("its end mark follows an extended header")
-            self._zero_blocks += 1
-        elif self._zero_blocks:
-            raise damaged("a block of zeros is in the middle of it")
+            self.take_zeros()
         else:
+            self.refuse_late_header()
             self._take_header(parse_header(unit))
 
     def _take_header(self, header: Header) -> None:
         if header.kind in {b"x", b"g", b"L", b"K"}:
-            if not 0 < header.size_bytes <= _LONGEST_EXTENSION:
+            if not 0 < header.size_bytes <= LONGEST_EXTENSION:
                 raise damaged(f"an extended header has {header.size_bytes} bytes")
-            self._extension, self._wanted = header, _padded(header.size_bytes)
+            self._extension, self.wanted = header, padded(header.size_bytes)
         elif header.kind in _WITH_CONTENT or header.kind in _WITHOUT_CONTENT:
             self._take_member(header)
         else:
             raise damaged(f"a member of the unknown type {header.kind!r}")
 
     def _take_extension(self, header: Header, body: bytes) -> None:
-        self._extension, self._wanted = None, BLOCK_BYTES
+        self._extension, self.wanted = None, BLOCK_BYTES
         body = body[: header.size_bytes]
         if header.kind == b"x":
             self._records.update(parse_records(body))
@@ -129,12 +94,8 @@ class TarScan:
                 size = parse_decimal(real)
             self._records = {}
         if header.kind in _WITH_CONTENT:
-            self._skip = _padded(content)
+            self.skip = padded(content)
             self._size_bytes += size
         self._members += 1
         self._folders += header.kind == b"5"
         self._names += hash(name.rstrip(b"/") if name != b"/" else name)
-
-
-def _padded(size: int) -> int:
-    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
