@@ -8,11 +8,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.keys.stock import PASSPHRASE, GpgRing, KeyPair, age_pair, gpg_ring, run, ssh_pair
+from tests.keys.stock import PASSPHRASE, GpgRing, KeyPair, age_pair, converse, gpg_ring, run, ssh_pair
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.pipeline.encrypting import DecryptedStream, EncryptingSink
 from strongroom.pipeline.encryption.age import AgeCipher, parse_identities
+from strongroom.pipeline.encryption.agepassphrase import AgePassphraseCipher
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.encryption.gpg import GpgCipher
 from strongroom.pipeline.encryption.openssl import OpensslCipher
@@ -21,6 +22,7 @@ from strongroom.pipeline.reading import pump
 from strongroom.pipeline.sinks import CHUNK_BYTES
 
 ITERATIONS = 10_000
+WORK_FACTOR = 10
 SALT = bytes(range(16))
 CONTENT = os.urandom(3 * CHUNK_BYTES + 7)
 
@@ -73,6 +75,25 @@ def gpg_kind(folder: Path, ring: GpgRing) -> Kind:
     )
 
 
+def passphrase_kind(folder: Path) -> Kind:
+    """The stock program asks a terminal, and gives it no more than a file's name to read and write."""
+
+    def stock(way: str, content: bytes) -> bytes:
+        source, target = [folder / f"{os.urandom(8).hex()}" for _ in range(2)]
+        source.write_bytes(content)
+        code, said = converse(PASSPHRASE, ["age", way, "--output", target, source])
+        assert code == 0, said
+        return target.read_bytes()
+
+    return Kind(
+        cipher=AgePassphraseCipher(f"{PASSPHRASE}\n".encode(), work_factor=WORK_FACTOR),
+        strange=AgePassphraseCipher(b"another", work_factor=WORK_FACTOR),
+        secrets=[PASSPHRASE],
+        decrypt=lambda stored: stock("--decrypt", stored),
+        encrypt=lambda plain: stock("--passphrase", plain),
+    )
+
+
 def openssl_kind(folder: Path) -> Kind:
     file = folder / "passphrase"
     file.write_text(PASSPHRASE)
@@ -86,11 +107,13 @@ def openssl_kind(folder: Path) -> Kind:
     )
 
 
-@pytest.fixture(scope="module", params=["age", "age-ssh", "age-rsa", "gpg", "openssl"])
+@pytest.fixture(scope="module", params=["age", "age-ssh", "age-rsa", "age-passphrase", "gpg", "openssl"])
 def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kind:
     folder = tmp_path_factory.mktemp("kind")
     if request.param == "gpg":
         return gpg_kind(folder, request.getfixturevalue("ring"))
+    if request.param == "age-passphrase":
+        return passphrase_kind(folder)
     if request.param == "openssl":
         return openssl_kind(folder)
     pairs = {"age": age_pair, "age-ssh": lambda: ssh_pair(folder), "age-rsa": lambda: ssh_pair(folder, "rsa")}
@@ -188,13 +211,17 @@ def is_refused(cipher: Cipher, stored: bytes, tag: str | None) -> bool:
     return False
 
 
+def tag_of(cipher: Cipher, stored: bytes) -> str | None:
+    if cipher.authentication is None:
+        return None
+    authenticator = cipher.authentication.start()
+    authenticator.write(stored)
+    return authenticator.tag()
+
+
 def test_every_flip_cut_and_addition_shows(kind: Kind) -> None:
     stored = encrypted(kind.cipher, CONTENT[:100_000])
-    tag = None
-    if kind.cipher.authentication is not None:
-        authenticator = kind.cipher.authentication.start()
-        authenticator.write(stored)
-        tag = authenticator.tag()
+    tag = tag_of(kind.cipher, stored)
     assert not is_refused(kind.cipher, stored, tag)
     broken = [stored[:length] for length in (0, 1, len(stored) // 2, len(stored) - 1)] + [stored + b"x"]
     for position in (len(stored) // 3, len(stored) // 2, len(stored) - 1):
@@ -202,6 +229,15 @@ def test_every_flip_cut_and_addition_shows(kind: Kind) -> None:
         flipped[position] ^= 1
         broken.append(bytes(flipped))
     assert [place for place, each in enumerate(broken) if not is_refused(kind.cipher, each, tag)] == []
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 3])
+def test_what_is_cut_between_two_chunks_shows(kind: Kind, chunks: int) -> None:
+    stored = encrypted(kind.cipher, CONTENT[: chunks * 65_536])
+    assert decrypted(kind.cipher, stored) == CONTENT[: chunks * 65_536]
+    cuts = [stored[: -65_552 * count] for count in range(1, chunks + 1)]  # those of age: 64 KiB and a tag
+    tag = tag_of(kind.cipher, stored)
+    assert [place for place, cut in enumerate(cuts) if not is_refused(kind.cipher, cut, tag)] == []
 
 
 def test_a_strange_key_opens_nothing(kind: Kind) -> None:

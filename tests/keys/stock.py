@@ -1,9 +1,12 @@
 """Keys made by the stock tools themselves, and what the stock tools make of a stream."""
 
 import os
+import pty
+import re
+import select
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,33 @@ def run(*argv: str | Path, stdin: bytes = b"", home: Path | None = None) -> byte
     done = subprocess.run(argv, input=stdin, capture_output=True, env=environment, timeout=60, check=False)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     return done.stdout
+
+
+def converse(
+    passphrase: str, argv: Sequence[str | Path], environment: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """The exit code, and what was said on the terminal, which is all that the program has."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(str(argv[0]), [str(word) for word in argv], environment or dict(os.environ))
+    said, answered = b"", 0
+    try:
+        while ready := select.select([terminal], [], [], 60)[0]:
+            try:
+                chunk = os.read(terminal, 4096)
+            except OSError:  # EIO: it has ended
+                break
+            if not chunk:
+                break
+            said += chunk
+            asked = len(re.findall(rb"passphrase[^\n:]*: ", said.lower()))
+            for _ in range(asked - answered):
+                os.write(terminal, f"{passphrase}\n".encode())
+            answered = asked
+        assert ready, f"no word for a minute: {said!r}"
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode(errors="replace")
+    finally:
+        os.close(terminal)
 
 
 @dataclass(frozen=True)

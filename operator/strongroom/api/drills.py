@@ -98,7 +98,7 @@ class Drill(Fields):
     )
     decryption_key_secret: SecretKeyReference | None = Field(
         default=None,
-        description="Secret key holding what decrypts the backups. Default: what the policy's encryption names (verificationKeySecret, or openssl's passphrase). Encrypted backups cannot be drilled without one.",
+        description="Secret key holding what decrypts the backups. Default: what the policy's encryption names (verificationKeySecret, or its passphrase). Encrypted backups cannot be drilled without one.",
     )
     deadline: Duration = Field(
         default="6h", description="A drill that takes longer is ended and has not passed."

@@ -8,16 +8,38 @@ from strongroom.api.fields import Fields, SecretKeyReference, StrictFields
 from strongroom.api.rules import rule, with_rules
 
 EncryptionKind = Literal["age", "gpg", "openssl"]
+Opener = Literal["PrivateKey", "Passphrase"]
 
 
 class AgeEncryption(Fields):
-    """age (https://age-encryption.org/v1), to one or several recipients."""
+    """age (https://age-encryption.org/v1), to one or several recipients, or with a passphrase."""
 
-    recipients: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=4096)]], Field(min_length=1, max_length=16)
-    ] = Field(
-        description="Public keys: age1… (X25519) or an SSH public key (ssh-ed25519, ssh-rsa). Any one of their private keys decrypts."
+    model_config = with_rules(
+        rule(
+            "has(self.recipients) != has(self.passphraseSecret)",
+            "needs exactly one of recipients and passphraseSecret",
+        ),
     )
+
+    recipients: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=4096)]], Field(min_length=1, max_length=16)
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="Public keys: age1… (X25519) or an SSH public key (ssh-ed25519, ssh-rsa). Any one of their private keys decrypts.",
+    )
+    passphrase_secret: SecretKeyReference | None = Field(
+        default=None,
+        description="Secret key holding a passphrase, one line. Whoever has this Secret, the host among them, can read the backups: recipients are better.",
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "AgeEncryption":
+        if (self.recipients is None) == (self.passphrase_secret is None):
+            raise ValueError("needs exactly one of recipients and passphraseSecret")
+        return self
 
 
 class GpgEncryption(Fields):
@@ -46,8 +68,8 @@ class Encryption(Fields):
             "needs exactly one of age, gpg and openssl",
         ),
         rule(
-            "!has(self.verificationKeySecret) || !has(self.openssl)",
-            "verificationKeySecret has no meaning with openssl: its passphrase decrypts, too",
+            "!has(self.verificationKeySecret) || !(has(self.openssl) || has(self.age) && has(self.age.passphraseSecret))",
+            "verificationKeySecret has no meaning with a passphrase, which decrypts, too",
         ),
     )
 
@@ -65,10 +87,9 @@ class Encryption(Fields):
     def _one_kind(self) -> "Encryption":
         if sum(kind is not None for kind in (self.age, self.gpg, self.openssl)) != 1:
             raise ValueError("needs exactly one of age, gpg and openssl")
-        if self.verification_key_secret is not None and self.openssl is not None:
-            raise ValueError(
-                "verificationKeySecret has no meaning with openssl: its passphrase decrypts, too"
-            )
+        by_passphrase = self.openssl or (self.age and self.age.passphrase_secret)
+        if self.verification_key_secret is not None and by_passphrase:
+            raise ValueError("verificationKeySecret has no meaning with a passphrase, which decrypts, too")
         return self
 
 
@@ -79,6 +100,9 @@ class AppliedEncryption(StrictFields):
     key_ids: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=256)] = Field(
         default_factory=list,
         description="Any one of these keys decrypts: age recipients, fingerprints of SSH keys (SHA256:…) or of OpenPGP keys.",
+    )
+    opened_by: Opener | None = Field(
+        default=None, description="Whether a private key or the passphrase decrypts."
     )
     iterations: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="PBKDF2 iterations (openssl)."

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from strongroom.api.encryption import EncryptionKind
+from strongroom.api.encryption import EncryptionKind, Opener
 from strongroom.api.fields import Bytes, Fields, Message, Name, ResourceName, Sha256, StrictFields, Time
 from strongroom.api.restoring import DrillOutcome, RestoreOutcome, RestorePlan, RestoreStep
 
@@ -118,6 +118,9 @@ class Artifact(Fields):
     encryption: EncryptionKind | None = Field(
         default=None,
         description="The stock tool that decrypts the file; without it the file is in the clear.",
+    )
+    opened_by: Opener | None = Field(
+        default=None, description="Whether a private key or the passphrase decrypts."
     )
     iterations: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="PBKDF2 iterations (openssl)."

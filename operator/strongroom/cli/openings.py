@@ -28,9 +28,9 @@ def opening_command(artifact: Artifact, path: Path | None = None) -> str:
 
 
 def _decryption(artifact: Artifact, *, from_file: bool) -> str:
-    """The first step; openssl and gpg ask for the passphrase, or take the key from gpg's ring."""
+    """The first step; all ask for a passphrase, and gpg takes the key from its ring."""
     if artifact.encryption == "age":
-        return "age --decrypt --identity key.txt"
+        return "age --decrypt" if artifact.opened_by == "Passphrase" else "age --decrypt --identity key.txt"
     if artifact.encryption == "gpg":
         return "gpg --decrypt"
     command = f"openssl enc -d -aes-256-cbc -pbkdf2 -iter {artifact.iterations} -md sha256"

@@ -75,9 +75,16 @@ def policies_naming(objects: Objects, host: str) -> list[Name]:
     return [name for name, policy in objects.policies.items() if policy.spec.host == host]
 
 
-def stores_of(record: RunRecord) -> list[Key]:
-    """The stores with a copy of what a run made: they count it."""
-    return [Key(STORES, record.namespace, store) for store in record.good_stores]
+def counting(before: RunRecord | None, after: RunRecord | None) -> list[Key]:
+    """The stores that hold a copy of a run since, or no longer, its last change: they count it."""
+    changed = _holders(before) ^ _holders(after)
+    return [Key(STORES, *store) for store in sorted(changed)]
+
+
+def _holders(record: RunRecord | None) -> set[Name]:
+    if record is None or not record.holds_artifacts:
+        return set()
+    return {(record.namespace, store) for store in record.good_stores}
 
 
 def owner_of(job: JobState) -> list[Key]:

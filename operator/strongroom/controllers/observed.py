@@ -119,18 +119,16 @@ class Observed(Objects):
             self.tally.count(record)
         else:
             self.active_runs[name] = body
-        held = before is not None and before.holds_artifacts
-        stores = concerns.stores_of(record) if record.holds_artifacts != held else []
         requests = concerns.open_requests(self) if record.reason == "Safety" else ()
-        return [key, Key(POLICIES, key.namespace, record.policy), *stores, *requests]
+        counting = concerns.counting(before, record)
+        return [key, Key(POLICIES, key.namespace, record.policy), *counting, *requests]
 
     def _drop_run(self, name: Name) -> list[Key]:
         record = self.pop_run(name)
         if record is None:
             return []
         self.tally.forget(record)
-        stores = concerns.stores_of(record) if record.holds_artifacts else []
-        return [Key(POLICIES, name[0], record.policy), *stores]
+        return [Key(POLICIES, name[0], record.policy), *concerns.counting(record, None)]
 
     def _remember_store(self, key: Key, body: Object) -> list[Key]:
         name = (key.namespace, key.name)

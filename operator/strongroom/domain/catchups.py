@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from strongroom.api.conditions import READY, find_condition
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore
+from strongroom.domain.copies import PRUNED
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 from strongroom.domain.holdings import Wanted
 
@@ -84,6 +85,9 @@ def choose_stores(
     lacking = [
         copy.store
         for copy in run.status.copies
-        if copy.state != "Succeeded" and copy.store in stores and copy.store in policy.spec.stores
+        if copy.state != "Succeeded"
+        and copy.reason != PRUNED
+        and copy.store in stores
+        and copy.store in policy.spec.stores
     ]
     return [stores[name] for name in (*good, *lacking)], lacking if good else []

@@ -1,6 +1,5 @@
 """Copies: the 3-2-1 rule. Three copies of the data (the live one counts), on two kinds of media, one in another place."""
 
-import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,7 @@ from datetime import datetime
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.conditions import COPIES_SATISFIED, Condition, build_condition
 from strongroom.api.result import Copy
+from strongroom.domain.places import Place, place_of
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.verdicts import describe_lack
 
@@ -15,7 +15,9 @@ LIVE_MEDIA = "disk"
 """What the live data lies on."""
 COPIES_NEEDED = 3
 MOST_COPIES = 8
-LOST = frozenset({"ArtifactCorrupt", "ArtifactMissing"})
+PRUNED = "Pruned"
+"""Reason of a copy that retention has deleted from its store while others keep theirs: it is wanted there no more."""
+LOST = frozenset({"ArtifactCorrupt", "VerificationFailed", "CopyMissing", PRUNED})
 """Reasons that speak of the copy itself. Any other failure tells only that its store could not be asked."""
 
 
@@ -132,7 +134,9 @@ def _trouble(copy: StoreCopy, good: Sequence[StoreCopy]) -> str | None:
         return copy.trouble
     if copy in good:
         return None
-    twin = next(other for other in good if other.spec is not None and place(other.spec) == place(copy.spec))
+    twin = next(
+        other for other in good if other.spec is not None and place_of(other.spec) == place_of(copy.spec)
+    )
     return f"{copy.store} (the same place as {twin.store})"
 
 
@@ -148,20 +152,8 @@ def _satisfied(good: Sequence[StoreCopy]) -> str:
 
 def _distinct(copies: Iterable[StoreCopy]) -> list[StoreCopy]:
     """The first of those that are one and the same place."""
-    found: dict[tuple[str, ...], StoreCopy] = {}
+    found: dict[Place, StoreCopy] = {}
     for copy in copies:
         if copy.spec is not None:
-            found.setdefault(place(copy.spec), copy)
+            found.setdefault(place_of(copy.spec), copy)
     return list(found.values())
-
-
-def place(store: BackupStoreSpec) -> tuple[str, ...]:
-    """What tells two stores of one policy's host apart. SFTP and rsync to one folder of one server are one place."""
-    if store.local is not None:
-        return "local", posixpath.normpath(store.local.path)
-    if store.s3 is not None:
-        return "s3", store.s3.address.lower(), store.s3.key_prefix
-    ssh = store.sftp or store.rsync
-    if ssh is None:
-        raise ValueError("a store without a type")
-    return "ssh", ssh.host.lower(), posixpath.normpath(ssh.path)

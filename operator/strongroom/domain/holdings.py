@@ -9,7 +9,7 @@ from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_duration, format_time
 from strongroom.api.resources import BackupPolicy
-from strongroom.domain.copies import StoreCopy
+from strongroom.domain.copies import PRUNED, StoreCopy
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 from strongroom.domain.history import NEVER, find_deleted_copies, is_held
 from strongroom.domain.retention import RecoveryPoint, decide_retention
@@ -87,7 +87,7 @@ def find_wanted(policy: BackupPolicy, records: Sequence[RunRecord], now: datetim
         deleted[name] = max(when, deleted.get(name, when))
     kept = _kept_by_retention(policy, records, now)
     wanted = [
-        Wanted(record, tuple(lack for lack in record.lacks if lack.store in policy.spec.stores))
+        Wanted(record, _lacks_of(record, policy))
         for record in lacking
         if deleted.get(record.name, NEVER) < record.moment and record.uid in kept
     ]
@@ -100,8 +100,13 @@ def _may_be_copied(record: RunRecord, policy: BackupPolicy) -> bool:
         and record.holds_artifacts
         and not record.is_deleting
         and record.policy_uid == policy.meta.uid
-        and any(lack.store in policy.spec.stores for lack in record.lacks)
+        and bool(_lacks_of(record, policy))
     )
+
+
+def _lacks_of(record: RunRecord, policy: BackupPolicy) -> tuple[Lack, ...]:
+    """What it lacks in stores that are still the policy's; not what retention has deleted from one of them."""
+    return tuple(lack for lack in record.lacks if lack.store in policy.spec.stores and lack.reason != PRUNED)
 
 
 def _kept_by_retention(policy: BackupPolicy, records: Sequence[RunRecord], now: datetime) -> set[str]:

@@ -11,6 +11,7 @@ from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
 from strongroom.domain.hosts import find_engine_trouble
+from strongroom.domain.places import find_twins
 from strongroom.domain.recipients import find_recipient_trouble
 from strongroom.domain.schedule import find_zone, parse_schedule
 
@@ -132,7 +133,7 @@ def _unencrypted(spec: BackupPolicySpec) -> Iterator[Problem]:
 def _unusable_recipients(spec: BackupPolicySpec) -> Iterator[Problem]:
     """Public keys stand in the policy: what is wrong with them is seen here. Their text is not told: one may be a private key."""
     age = spec.encryption.age if spec.encryption is not None else None
-    for place, recipient in enumerate(age.recipients if age is not None else []):
+    for place, recipient in enumerate((age.recipients if age is not None else None) or []):
         if (trouble := find_recipient_trouble(recipient)) is not None:
             message = f"spec.encryption.age.recipients[{place}]: {trouble}"
             yield Problem(Reason.KeyUnusable, f"{message}. {Reason.KeyUnusable.hint}")
@@ -186,6 +187,9 @@ def _store_problems(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Pr
         elif name not in around.stores:
             message = f"spec.stores: there is no BackupStore {name} in this namespace"
             yield Problem(Reason.StoreNotFound, f"{message}. {Reason.StoreNotFound.hint}")
+    if (twins := find_twins(spec.stores, around.specs())) is not None:
+        message = f"spec.stores: {' and '.join(twins)} are one and the same place, which holds one copy"
+        yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
 
 
 def _host_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Problem]:

@@ -12,6 +12,10 @@ _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _PREFIX = "age"
 _KEY_SYMBOLS = 52
 _CHECK_SYMBOLS = 6
+_STRANGE = tuple(
+    f"{_PREFIX}1{kind}1" for kind in ("pq", "tag", "tagpq", "yubikey", "se", "tpm", "fido2-hmac")
+)
+"""1 is no symbol of Bech32's data: what has another one is of another kind."""
 _SSH_TYPES = ("ssh-ed25519", "ssh-rsa")
 _LEAST_RSA_BYTES = 2048 // 8
 
@@ -25,8 +29,10 @@ def find_recipient_trouble(text: str) -> str | None:
         return _ssh_trouble(text)
     if not text.lower().startswith(f"{_PREFIX}1"):
         return "neither an X25519 key (age1…) nor an SSH public key (ssh-ed25519, ssh-rsa)"
+    if text.lower().startswith(_STRANGE):
+        return "a post-quantum key or one of a plugin or a device, which this version does not support: use age1… (X25519) or an SSH key"
     if len(text) != len(_PREFIX) + 1 + _KEY_SYMBOLS + _CHECK_SYMBOLS:
-        return "not of the length of an X25519 key; keys of plugins and post-quantum keys are not supported"
+        return "not of the length of an X25519 key (age1…)"
     return None if _is_bech32(text) else "its check sum is wrong: a character of it was changed or lost"
 
 

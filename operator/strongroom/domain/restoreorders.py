@@ -257,6 +257,8 @@ def build_opening(policy: BackupPolicySpec | None, own_key: SecretKeyReference |
 def _keys_of(encryption: Encryption) -> list[SecretKeyReference]:
     if encryption.openssl is not None:
         return [encryption.openssl.passphrase_secret]
+    if encryption.age is not None and encryption.age.passphrase_secret is not None:
+        return [encryption.age.passphrase_secret]
     return [] if encryption.verification_key_secret is None else [encryption.verification_key_secret]
 
 

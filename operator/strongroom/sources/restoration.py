@@ -29,6 +29,10 @@ class State(StrEnum):
 class Intake(Protocol):
     """Takes the plain stream of one artifact. Leaving the context without `finish` removes what was made of it."""
 
+    @property
+    def takes_effect_early(self) -> bool:
+        """Whether something is carried out of what is written before `finish`, as SQL is: then only proved bytes are written."""
+
     def write(self, chunk: Chunk) -> None:
         """Take the whole chunk. RestoreFailed, NotEnoughSpace, ArchiveRefused, … when it cannot."""
 

@@ -159,6 +159,7 @@ def _describe(made: Made, recipe: Recipe, proof: ArtifactVerification) -> Manife
         changed_count=made.contents.changed.count,
         skipped_count=made.contents.skipped.count,
         encryption=None if applied is None else applied.kind,
+        opened_by=None if applied is None else applied.opened_by,
         iterations=None if applied is None else applied.iterations,
         verification=proof,
     )

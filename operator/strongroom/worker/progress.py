@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TextIO
 
+from strongroom.api.restoring import RestoreStep
 from strongroom.api.result import Progress, Stage
 
 _SECONDS = 0.5
@@ -27,6 +28,8 @@ class ProgressLines:
     expected_bytes: int | None = None
     read_bytes: int = 0
     stored_bytes: int = 0
+    steps: list[RestoreStep] = field(default_factory=list)
+    """Steps of a restore so far; said with the next line."""
     _position: _Position = field(default_factory=_Position)
     _next: float = 0.0
 
@@ -51,6 +54,7 @@ class ProgressLines:
             read_bytes=self.read_bytes,
             stored_bytes=self.stored_bytes,
             expected_bytes=self.expected_bytes,
+            steps=self.steps,
             time=datetime.now(UTC),
         )
         try:

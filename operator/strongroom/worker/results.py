@@ -20,7 +20,7 @@ def build_result(
         run_uid=run_uid,
         outcome=_outcome(done, failure),
         reason="Succeeded" if failure is None else failure.reason.name,
-        message=_summary(done) if failure is None else hide(failure.message),
+        message=(done.message or _summary(done))[:1024] if failure is None else hide(failure.message),
         retryable=failure is not None and failure.reason.retryable,
         started_at=started,
         finished_at=datetime.now(UTC),
@@ -31,6 +31,8 @@ def build_result(
         copies=list(done.copies),
         retention=list(done.retention),
         catalogue=done.catalogue,
+        plan=done.plan,
+        restore=done.restore,
         stores=list(done.stores),
     )
 

@@ -22,6 +22,9 @@ from strongroom.worker.catchingup import run_catch_up
 from strongroom.worker.ending import EndedError, Ending
 from strongroom.worker.orders import parse_order
 from strongroom.worker.progress import ProgressLines
+from strongroom.worker.restoring.dropping import run_drop
+from strongroom.worker.restoring.planning import run_plan
+from strongroom.worker.restoring.restore import run_restore
 from strongroom.worker.results import build_failure, build_result, write_result
 from strongroom.worker.secretfiles import SecretFiles
 from strongroom.worker.storechecks import run_store_check
@@ -108,6 +111,14 @@ def _perform(task: Task) -> tuple[Done, StrongroomError | None]:
         return run_catch_up(task, order.catch_up)
     if order.catalogue is not None:
         return run_catalogue(task, order.catalogue)
+    if order.restore is not None:
+        return (
+            (run_plan(task, order.restore), None)
+            if order.kind == "PlanRestore"
+            else run_restore(task, order.restore)
+        )
+    if order.drop is not None:
+        return run_drop(task, order.drop)
     if order.kind == "CheckStore":
         return run_store_check(task)
     raise StrongroomError(Reason.Unsupported, f"the work order: kind: {order.kind}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from strongroom.api.encryption import Encryption
+from strongroom.api.restoring import RestoreOutcome, RestorePlan
 from strongroom.api.result import Artifact, CatalogueReport, Copy, RetentionOutcome, StoreReport
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
@@ -57,3 +58,7 @@ class Done:
     retention: Sequence[RetentionOutcome] = ()
     stores: Sequence[StoreReport] = ()
     catalogue: CatalogueReport | None = None
+    plan: RestorePlan | None = None
+    restore: RestoreOutcome | None = None
+    message: str = ""
+    """What has succeeded, in words; without it they are made of the artifacts."""

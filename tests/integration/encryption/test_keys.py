@@ -113,10 +113,11 @@ def test_a_private_key_among_the_recipients_is_refused_without_being_told(tmp_pa
     assert private[20:40] not in caught.value.message
 
 
+@pytest.mark.parametrize("kind", ["openssl", "age"])
 @pytest.mark.parametrize("passphrase", ["", "\n", "two\nlines", "canary\0nul", "canary" * 200])
-def test_a_passphrase_that_openssl_would_cut_is_refused(tmp_path: Path, passphrase: str) -> None:
-    words = refusal(tmp_path, {"openssl": {"passphraseSecret": reference("pass")}}, **{"pass": passphrase})
-    assert "encryption.openssl.passphraseSecret" in words
+def test_a_passphrase_that_is_not_one_line_is_refused(tmp_path: Path, passphrase: str, kind: str) -> None:
+    words = refusal(tmp_path, {kind: {"passphraseSecret": reference("pass")}}, **{"pass": passphrase})
+    assert f"encryption.{kind}.passphraseSecret" in words
 
 
 @pytest.mark.parametrize("kind", ["gpg", "openssl"])

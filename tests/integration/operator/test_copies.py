@@ -75,6 +75,14 @@ async def until_attempts(world, count, run="by-hand"):
     return await until(tried, f"{count} attempts were made", seconds=30)
 
 
+async def until_holding(world, store, points):
+    async def counted():
+        status = (await world.get(STORES, store))["status"]
+        return status if status.get("artifactCount") == points else None
+
+    return await until(counted, f"store {store} holds {points} recovery points", seconds=30)
+
+
 async def until_no_copying(world):
     async def none():
         return not [job for job in await world.jobs() if job["metadata"]["name"].startswith("copy-")]
@@ -183,11 +191,10 @@ async def test_a_backup_goes_before_a_copy_under_way_which_is_made_again_after_i
             return len(stores.copied) == 1
 
         await until(copying, "a Job copies")
+        stores.busy = False  # but for the one under way
+        stores.down.clear()
         await world.run("urgent")
         await world.until_phase("Succeeded", run="urgent")
-        stores.busy = False
-        stores.down.clear()
-        world.clock.shift = timedelta(minutes=6)
         run = await until_caught_up(world)
         assert run["status"]["catchUp"]["attempts"] == 1
 
@@ -199,6 +206,12 @@ async def test_a_store_that_the_policy_names_no_more_is_not_copied_to(world, sto
         await world.until_phase("Succeeded")
         body = {"spec": {"stores": ["vault"]}}
         await world.client.patch(POLICIES, world.namespace, "orders", body)
+
+        async def seen():
+            policy = await world.get(POLICIES, "orders")
+            return policy["status"]["observedGeneration"] == policy["metadata"]["generation"] == 2
+
+        await until(seen, "the operator has seen the change")
         world.clock.shift = timedelta(hours=1)
         await world.run("later")
         await world.until_phase("Succeeded", run="later")
@@ -230,6 +243,39 @@ async def test_three_two_one_follows_the_copies_and_what_the_stores_are_said_to_
         await world.until_condition(POLICIES, "orders", "CopiesSatisfied", "False", "TooFewCopies")
         await world.until_condition(POLICIES, "orders", "Ready", "False", "StoreNotFound")
         assert (await world.get(RUNS, "by-hand"))["status"]["phase"] == "Succeeded"
+
+
+async def test_of_two_stores_each_has_its_own_word_points_and_bytes(world, stores, agent):
+    """The run tells of both; what a store held when it last answered stays known."""
+
+    def behave(order):
+        told = stores.behave(order) | {
+            "stores": [
+                {"store": each["name"], "ready": False, "reason": "StoreMissing", "message": "no folder"}
+                if each["name"] in stores.down
+                else {"store": each["name"], "ready": True, "freeBytes": 9, "capabilities": ["Durable"]}
+                for each in order["stores"]
+            ]
+        }
+        return told if order["kind"] != "CheckStore" or not stores.down else None
+
+    agent.behave = behave
+    await make_policy(world, minCopies=1)
+    async with world.operator():
+        await world.run()
+        await world.until_phase("Succeeded")
+        found = await world.until_condition(STORES, "usb", "Ready", "False", "StoreMissing")
+        assert found["message"] == "Seen from " + f"{world.namespace}/local: no folder"
+        await world.until_condition(STORES, "vault", "Ready", "True")
+        vault, usb = await until_holding(world, "vault", 1), await until_holding(world, "usb", 0)
+        assert (vault["totalBytes"], vault["freeBytes"], vault["capabilities"]) == (5, 9, ["Durable"])
+        assert ("lastContactTime" in vault, "lastContactTime" in usb) == (True, False)
+        stores.down.clear()
+        world.clock.shift = timedelta(minutes=2)
+        await until_caught_up(world)
+        await world.until_condition(STORES, "usb", "Ready", "True")
+        usb = await until_holding(world, "usb", 1)
+        assert (usb["totalBytes"], "lastContactTime" in usb) == (5, True)
 
 
 async def test_a_job_that_its_agent_never_ends_is_given_up_after_its_deadline_and_counted(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.integration.worker.workshop import Workshop
-from tests.keys.stock import PASSPHRASE, GpgRing, age_pair, gpg_ring
+from tests.keys.stock import PASSPHRASE, GpgRing, age_pair, converse, gpg_ring
 
 from strongroom.pipeline.signing import PrivateKey
 
@@ -142,6 +142,28 @@ def test_the_pages_commands_refuse_a_file_that_was_changed(
     command = next(command for codec, sealed, command in PLAIN if (codec, sealed) == ("no codec", kind))
     refusing = block("authentic") if kind == "openssl" else command
     assert desk.run(refusing, FILE=dump).returncode != 0
+
+
+def test_the_pages_command_for_a_passphrase_asks_for_it_and_no_word_of_ours_tells_it(
+    workshop: Workshop, desk: Desk
+) -> None:
+    workshop.write_secret("pass", "key", f"{PASSPHRASE}\n")
+    finished = workshop.succeed(
+        workshop.order(encryption={"age": {"passphraseSecret": {"name": "pass", "key": "key"}}})
+    )
+    assert finished.artifact.verification.read_back_to == "Plain"
+    manifest = workshop.manifest(finished)
+    assert manifest.encryption is not None
+    assert manifest.encryption.opened_by == finished.artifact.opened_by == "Passphrase"
+    said = finished.stdout + finished.stderr + finished.result.model_dump_json() + manifest.model_dump_json()
+    assert PASSPHRASE not in said
+    script = f"cd '{desk.folder}'; {block('passphrase')}"
+    names = desk.environment | {"FILE": str(workshop.artifact_path(finished))}
+    code, answer = converse(PASSPHRASE, ["bash", "-eu", "-o", "pipefail", "-c", script], names)
+    assert code == 0, answer
+    assert "TABLE DATA" in desk.says(block("list"))
+    code, answer = converse("another", ["bash", "-eu", "-o", "pipefail", "-c", script], names)
+    assert (code, "incorrect passphrase" in answer) == (1, True)
 
 
 def test_the_pages_commands_tell_a_signed_manifest_from_one_that_was_changed_or_moved(

@@ -22,6 +22,11 @@ def artifact(file: str, kind: str = "database", **more: object) -> Artifact:
             "age --decrypt --identity key.txt '/a b/db.dump.zst.age' | zstd -dc | pg_restore --list",
         ),
         (
+            "db.dump.age",
+            {"encryption": "age", "openedBy": "Passphrase"},
+            "age --decrypt '/a b/db.dump.age' | pg_restore --list",
+        ),
+        (
             "media.tar.gz.gpg",
             {"encryption": "gpg", "kind": "files"},
             "gpg --decrypt '/a b/media.tar.gz.gpg' | gzip -dc | tar --list --verbose",

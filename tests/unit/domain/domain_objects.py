@@ -54,7 +54,7 @@ def run(name: str = "r1", created: datetime = CREATED, status: dict | None = Non
 
 
 def store(name: str = "vault", status: dict | None = None, **spec: Any) -> BackupStore:
-    base = spec or {"local": {"path": "/backups"}}
+    base = spec or {"local": {"path": "/backups" if name == "vault" else f"/{name}"}}
     return parse_store({"metadata": meta(name), "spec": base, "status": status or {}})
 
 

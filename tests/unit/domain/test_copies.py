@@ -2,10 +2,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from domain_objects import at, policy, run, store
+from domain_objects import at, host, policy, run, store
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strongroom.api.errors import Reason
 from strongroom.api.result import Copy
 from strongroom.domain.copies import (
     LOST,
@@ -14,9 +15,10 @@ from strongroom.domain.copies import (
     judge_copies,
     judge_run,
     merge_copies,
-    place,
 )
 from strongroom.domain.holdings import find_holdings, find_wanted, judge_holdings
+from strongroom.domain.places import find_twins, place_of
+from strongroom.domain.policies import Surroundings, find_problems
 from strongroom.domain.runrecords import Deletions, Lack, counts, newest_success, record_run
 
 NOW = at("2026-11-22T12:00Z")
@@ -64,12 +66,12 @@ def test_a_store_that_has_gone_counts_for_nothing():
             {"s3": BUCKET | {"prefix": "p"}},
             {"s3": BUCKET | {"prefix": "p/", "endpoint": "http://S3.example"}},
         ),
-        ({"sftp": SSH}, {"sftp": SSH | {"host": "NAS", "port": 2222, "user": "other"}}),
+        ({"sftp": SSH}, {"sftp": SSH | {"host": "NAS", "user": "other"}}),
     ],
 )
 def test_two_stores_that_are_one_place_count_once(one, other):
     first, second = store(**one).spec, store(**other, media="tape", offsite=True).spec
-    assert place(first) == place(second)
+    assert place_of(first) == place_of(second)
     judged = judge_copies([StoreCopy("a", first), StoreCopy("b", second)], NOW)
     assert judged.status == "False"
     assert "b (the same place as a)" in judged.message
@@ -83,8 +85,19 @@ def test_places_that_differ_count_each():
         {"s3": BUCKET | {"prefix": "p"}},
         {"sftp": SSH},
         {"sftp": SSH | {"path": "/c"}},
+        {"sftp": SSH | {"port": 2222}},
     ]
-    assert len({place(store(**spec).spec) for spec in specs}) == len(specs)
+    assert len({place_of(store(**spec).spec) for spec in specs}) == len(specs)
+
+
+def test_a_policy_whose_stores_are_one_place_is_refused_with_their_names():
+    around = Surroundings(
+        stores={"vault": store(), "usb": store("usb", local={"path": "/backups/"})}, host=host()
+    )
+    (problem,) = find_problems(policy(stores=["vault", "usb"]), around)
+    assert problem.reason is Reason.InvalidSpec
+    assert "vault and usb are one and the same place" in problem.message
+    assert find_twins(["vault", "gone"], {"vault": DISK}) is None
 
 
 specs = st.builds(
@@ -103,7 +116,7 @@ def test_it_is_satisfied_by_two_distinct_good_places_on_a_second_medium_and_offs
     first = {}
     for spec, good in stores:
         if good:
-            first.setdefault(place(spec), spec)
+            first.setdefault(place_of(spec), spec)
     told = list(first.values())
     enough = len(told) >= 2 and any(s.media != "disk" for s in told) and any(s.offsite for s in told)
     judged = judge_copies(copies, NOW)
@@ -216,6 +229,8 @@ def test_nothing_is_copied_that_retention_has_deleted_or_would_delete():
     assert wanted([replace(lacking, hold=True), *newer], retention={"keepLast": 2}) == [("a", ["usb"])]
     deleting = replace(newer[0], deletions=(Deletions("vault", frozenset(["a"])),))
     assert wanted([lacking, deleting]) == []
+    pruned = replace(lacking, lacks=(Lack("usb", "Failed", "Pruned", "Retention deleted it"),))
+    assert wanted([pruned, *newer]) == []
 
 
 @pytest.mark.parametrize(

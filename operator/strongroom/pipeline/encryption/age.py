@@ -42,7 +42,9 @@ class AgeCipher:
 
     def describe(self) -> AppliedEncryption:
         """See Cipher."""
-        return AppliedEncryption(kind="age", key_ids=[_key_id(text) for text in self._texts])
+        return AppliedEncryption(
+            kind="age", opened_by="PrivateKey", key_ids=[_key_id(text) for text in self._texts]
+        )
 
     def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:  # noqa: ARG002 - reader or sink wakes the library
         """See Cipher."""

@@ -8,6 +8,8 @@ from strongroom.api.encryption import Encryption
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import SecretKeyReference
 from strongroom.pipeline.encryption.age import AgeCipher, parse_identities
+from strongroom.pipeline.encryption.agepassphrase import FIELD as PASSPHRASE_FIELD
+from strongroom.pipeline.encryption.agepassphrase import AgePassphraseCipher
 from strongroom.pipeline.encryption.authentication import SALT_BYTES
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.encryption.gpg import GpgCipher
@@ -34,9 +36,11 @@ def build_cipher(encryption: Encryption, read_secret: ReadSecret, scratch: Path)
 def _build(encryption: Encryption, read_secret: ReadSecret, scratch: Path) -> Cipher:
     reference = encryption.verification_key_secret
     private = None if reference is None else read_secret(reference, VERIFICATION_FIELD)
+    if encryption.age is not None and encryption.age.passphrase_secret is not None:
+        return AgePassphraseCipher(read_secret(encryption.age.passphrase_secret, PASSPHRASE_FIELD))
     if encryption.age is not None:
         identities = [] if private is None else parse_identities(_text(private), VERIFICATION_FIELD)
-        return AgeCipher(encryption.age.recipients, identities)
+        return AgeCipher(encryption.age.recipients or [], identities)
     if encryption.gpg is not None:
         fields = [f"encryption.gpg.publicKeySecrets[{place}]" for place in range(16)]
         keys = [

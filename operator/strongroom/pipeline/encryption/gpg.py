@@ -40,7 +40,7 @@ class GpgCipher:
 
     def describe(self) -> AppliedEncryption:
         """See Cipher."""
-        return AppliedEncryption(kind="gpg", key_ids=self._fingerprints)
+        return AppliedEncryption(kind="gpg", opened_by="PrivateKey", key_ids=self._fingerprints)
 
     def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:
         """See Cipher. What comes is compressed already."""

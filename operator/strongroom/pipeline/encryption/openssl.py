@@ -9,12 +9,11 @@ from strongroom.api.encryption import AppliedEncryption, EncryptionKind
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.pipeline.encryption.authentication import Authentication
 from strongroom.pipeline.encryption.filtering import Ended, find_program, run_filter
+from strongroom.pipeline.encryption.passphrases import parse_passphrase
 from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import Readable, Sink
 
 FIELD = "encryption.openssl.passphraseSecret"
-_LONGEST_PASSPHRASE = 1000
-"""openssl cuts a longer line without a word, at 1023 bytes."""
 
 
 class OpensslCipher:
@@ -25,7 +24,7 @@ class OpensslCipher:
 
     def __init__(self, passphrase: bytes, iterations: int, salt: bytes) -> None:
         """The salt is the authentication's; the program makes its own. KeyUnusable for a passphrase that would be cut."""
-        self._passphrase = _parse_passphrase(passphrase)
+        self._passphrase = parse_passphrase(passphrase, FIELD)
         self._iterations = iterations
         self._program = find_program("openssl", "encryption.openssl")
         self.authentication = Authentication(self._passphrase, iterations, salt)
@@ -33,7 +32,10 @@ class OpensslCipher:
     def describe(self) -> AppliedEncryption:
         """See Cipher."""
         return AppliedEncryption(
-            kind="openssl", iterations=self._iterations, authentication_salt=self.authentication.salt.hex()
+            kind="openssl",
+            iterations=self._iterations,
+            authentication_salt=self.authentication.salt.hex(),
+            opened_by="Passphrase",
         )
 
     def encrypt(self, plain: Readable, stored: Sink, abandonment: Abandonment) -> None:
@@ -61,19 +63,6 @@ class OpensslCipher:
                 f"fd:{descriptor}",
             ]
             return run_filter(argv, source, sink, abandonment, descriptors=[descriptor])
-
-
-def _parse_passphrase(content: bytes) -> bytes:
-    passphrase = content.removesuffix(b"\n").removesuffix(b"\r")
-    if not passphrase or any(byte in passphrase for byte in b"\n\r\0"):
-        raise StrongroomError(
-            Reason.KeyUnusable, f"{FIELD}: the passphrase must be one line that is not empty"
-        )
-    if len(passphrase) > _LONGEST_PASSPHRASE:
-        raise StrongroomError(
-            Reason.KeyUnusable, f"{FIELD}: the passphrase is longer than {_LONGEST_PASSPHRASE} bytes"
-        )
-    return passphrase
 
 
 @contextmanager

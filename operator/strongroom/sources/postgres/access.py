@@ -6,7 +6,9 @@ from typing import Any, Protocol, Self
 
 from strongroom.api.errors import Reason
 
-SESSION_SETTINGS = "set statement_timeout = 120000; set search_path = pg_catalog"
+SESSION_SETTINGS = (
+    "set statement_timeout = 120000; set search_path = pg_catalog; set standard_conforming_strings = on"
+)
 """For every session. A database's owner may have set a search path by which names in our queries would mean functions of his."""
 
 
@@ -49,6 +51,12 @@ class Session(Protocol):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of one SELECT: text, numbers, booleans. Raises the server's refusal as a row of the errors table."""
 
+    def run(self, statement: str) -> None:
+        """Carry out one statement that gives no rows; each is its own transaction unless `begin` was run before it.
+
+        Raises as `rows` does, RestoreFailed for what has no row of its own. The session is of no more use then.
+        """
+
     def __enter__(self) -> Self:
         """Itself."""
 
@@ -83,8 +91,11 @@ class Programs(Protocol):
     def version(self) -> str:
         """As pg_dump says it."""
 
-    def start(self, program: str, options: Sequence[str], database: str) -> Process:
-        """Begin to run pg_dump or pg_dumpall, connected to that database. Never asks for a password."""
+    def start(self, program: str, options: Sequence[str], database: str, *, stdin: bool = False) -> Process:
+        """Begin to run pg_dump, pg_dumpall or pg_restore, for that database. Never asks for a password.
+
+        With `stdin` it reads what is written to it.
+        """
 
 
 class Restorer(Protocol):

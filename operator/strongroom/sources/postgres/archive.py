@@ -34,6 +34,11 @@ class ArchiveReader:
             except BrokenPipeError:
                 self._reads = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended: it may want less than it is given."""
+        return not self._thread.is_alive()
+
     def finish(self) -> None:
         """Wait until it has read and printed everything; VerificationFailed unless it found all in order."""
         self._child.close_stdin()

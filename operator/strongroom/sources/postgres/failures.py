@@ -20,6 +20,14 @@ _STATES = {
     "42501": Reason.PermissionDenied,
     "55P03": Reason.LockTimeout,
 }
+_STATEMENT_STATES = {
+    "42501": Reason.PermissionDenied,
+    "42P04": Reason.TargetExists,
+    "53100": Reason.NotEnoughSpace,
+    "55006": Reason.TargetInUse,
+}
+_LOST = ("08", "57P")
+"""Beginnings of the states of a connection that is gone, or of a server that goes down."""
 _FIELDS = {
     Reason.DatabaseNotFound: "postgres.databases",
     Reason.PermissionDenied: "postgres.user",
@@ -44,6 +52,13 @@ _WORDS = (
 _VERBOSE = re.compile(r"^[^\s:]+:  ([0-9A-Z]{5}): ", re.MULTILINE)
 
 
+def reason_of_state(state: str) -> Reason:
+    """The reason that a statement was refused for, by the server's code."""
+    if state.startswith(_LOST):
+        return Reason.SourceUnreachable
+    return _STATEMENT_STATES.get(state, Reason.RestoreFailed)
+
+
 def reason_of_words(words: str) -> Reason:
     """The reason that psql's stderr speaks of: by the code where it tells one (VERBOSITY verbose), else by English words."""
     verbose = _VERBOSE.search(words)
@@ -60,6 +75,16 @@ def connection_failure(connection: Connection, database: str, error: psycopg.Err
     reason = _reason(state, words)
     return StrongroomError(
         reason, f"source {connection.source}: {excerpt(words)} ({field_of(connection, reason)})"
+    )
+
+
+def statement_failure(connection: Connection, database: str, error: psycopg.Error) -> StrongroomError:
+    """Why a statement that changes something was refused."""
+    if error.sqlstate is None:
+        return connection_failure(connection, database, error)
+    words = excerpt(str(error))
+    return StrongroomError(
+        reason_of_state(error.sqlstate), f'source {connection.source}: database "{database}": {words}'
     )
 
 

@@ -51,11 +51,16 @@ class ContainerServer:
     def open_session(self, database: str) -> PsqlSession:
         """See Server. The connection is made in the meantime: the first query finds out."""
         process = self._run(["psql", *OPTIONS], database, stdin=True)
-        return PsqlSession(process, lambda words: self._refusal(words, database))
+        where = f'source {self.source}: {self.inside.container}: database "{database}"'
+        return PsqlSession(
+            process, lambda words: self._refusal(words, database), lambda words: f"{where}: {words}"
+        )
 
-    def start(self, program: str, options: Sequence[str], database: str) -> ExecStream:
+    def start(
+        self, program: str, options: Sequence[str], database: str, *, stdin: bool = False
+    ) -> ExecStream:
         """See Programs."""
-        return self._run([program, "--no-password", *options], database, stdin=False)
+        return self._run([program, "--no-password", *options], database, stdin=stdin)
 
     def start_restore(self, options: Sequence[str]) -> ExecStream:
         """See Restorer."""

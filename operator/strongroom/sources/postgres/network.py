@@ -14,7 +14,7 @@ from strongroom.programs.children import Child
 from strongroom.sources.postgres.access import SESSION_SETTINGS
 from strongroom.sources.postgres.clients import Client
 from strongroom.sources.postgres.connection import Connection
-from strongroom.sources.postgres.failures import connection_failure, field_of
+from strongroom.sources.postgres.failures import connection_failure, field_of, statement_failure
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,13 @@ class NetworkSession:
         except psycopg.Error as error:
             raise connection_failure(self._connection, self._session.info.dbname, error) from error
 
+    def run(self, statement: str) -> None:
+        """See Session."""
+        try:
+            self._session.execute(statement.encode())
+        except psycopg.Error as error:
+            raise statement_failure(self._connection, self._session.info.dbname, error) from error
+
     def __enter__(self) -> Self:
         """See Session."""
         return self
@@ -85,7 +92,7 @@ class HostPrograms:
         """See Programs."""
         return self.client.version
 
-    def start(self, program: str, options: Sequence[str], database: str) -> Child:
+    def start(self, program: str, options: Sequence[str], database: str, *, stdin: bool = False) -> Child:
         """See Programs."""
         argv: list[str | Path] = [self.client.program(program), "--no-password", *options]
-        return Child(argv, self.connection.environment(database))
+        return Child(argv, self.connection.environment(database), stdin=stdin)

@@ -64,13 +64,14 @@ def plan_containers(
     password = read_password(source, postgres, read_secret)
     login = Login(postgres.user, postgres.port, password, postgres.password_secret)
     readings: list[Reading] = []
-    for container in _containers(source, postgres, engine, owner):
+    for container in find_containers(source, postgres, engine, owner):
         inside = Inside(engine, container, source, build_marker(owner.run_uid))
         readings += _plan_inside(look_inside(inside, login), postgres, clients)
     return readings
 
 
-def _containers(source: str, postgres: PostgresSource, engine: Engine, owner: Owner) -> list[Container]:
+def find_containers(source: str, postgres: PostgresSource, engine: Engine, owner: Owner) -> list[Container]:
+    """The containers that the source means, all running. Raises ContainerNotFound, ContainerAmbiguous, EngineUnreachable."""
     if postgres.container is not None:
         return [find_container(engine, postgres.container, f"source {source}: postgres.container")]
     found = match_labelled(engine, owner.namespace, owner.policy)

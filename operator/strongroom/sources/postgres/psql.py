@@ -7,8 +7,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.sources.postgres.access import SESSION_SETTINGS, Process
+from strongroom.sources.postgres.failures import reason_of_state
 
 OPTIONS = (
     "--no-psqlrc",
@@ -26,10 +27,13 @@ _BEGIN = f"\\encoding UTF8\n{SESSION_SETTINGS};\n"
 class PsqlSession:
     """See Session. psql is started already; the first query finds out whether it could connect."""
 
-    def __init__(self, process: Process, failure: Callable[[str], StrongroomError]) -> None:
-        """Take over psql; `failure` makes an error of what it writes to stderr."""
+    def __init__(
+        self, process: Process, failure: Callable[[str], StrongroomError], refused: Callable[[str], str]
+    ) -> None:
+        """Take over psql; `failure` makes an error of what it writes to stderr, `refused` a text of the server's words."""
         self._process = process
         self._failure = failure
+        self._refused = refused
         self._write(_BEGIN)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -42,6 +46,16 @@ class PsqlSession:
             raise self._refusal()
         found = json.loads(answer, object_pairs_hook=lambda pairs: tuple(value for _, value in pairs))
         return list(found)
+
+    def run(self, statement: str) -> None:
+        """See Session. psql tells in variables how it went."""
+        begin, end = secrets.token_hex(16), secrets.token_hex(16)
+        self._write(f"{statement};\n\\echo {begin} :ERROR :SQLSTATE :LAST_ERROR_MESSAGE\n\\echo {end}\n")
+        failed, _, more = self._read_to(f"{end}\n".encode()).rpartition(f"{begin} ")[2].partition(" ")
+        if failed == "false":
+            return
+        state, _, words = more.partition(" ")
+        raise StrongroomError(reason_of_state(state), self._refused(excerpt(words)))
 
     def _write(self, text: str) -> None:
         try:

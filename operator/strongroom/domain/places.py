@@ -1,0 +1,29 @@
+"""Where a store is: two stores of one policy may be one and the same place, and then one disk's death takes both copies."""
+
+import posixpath
+from collections.abc import Iterable, Mapping
+
+from strongroom.api.backupstore import BackupStoreSpec
+
+Place = tuple[str, ...]
+
+
+def place_of(store: BackupStoreSpec) -> Place:
+    """What tells apart the stores that are used from one host. SFTP and rsync to one folder of one server are one place."""
+    if store.local is not None:
+        return "local", posixpath.normpath(store.local.path)
+    if store.s3 is not None:
+        return "s3", store.s3.address.lower(), store.s3.key_prefix
+    ssh = store.sftp or store.rsync
+    if ssh is None:
+        raise ValueError("a store without a type")
+    return "ssh", f"{ssh.host.lower()}:{ssh.port}", posixpath.normpath(ssh.path)
+
+
+def find_twins(names: Iterable[str], stores: Mapping[str, BackupStoreSpec]) -> tuple[str, str] | None:
+    """The first two of these stores that are one place."""
+    seen: dict[Place, str] = {}
+    for name in names:
+        if name in stores and (other := seen.setdefault(place_of(stores[name]), name)) != name:
+            return other, name
+    return None

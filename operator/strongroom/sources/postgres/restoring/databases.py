@@ -1,0 +1,137 @@
+"""A database restored beside the present one, and exchanged with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.restoring import CheckResult, PlannedItem, Replaced
+from strongroom.sources.postgres.restoring.comparing import compare_database
+from strongroom.sources.postgres.restoring.naming import name_replaced
+from strongroom.sources.postgres.restoring.planning import plan_database
+from strongroom.sources.postgres.restoring.preparing import DatabaseIntake, drop_database
+from strongroom.sources.postgres.restoring.properties import carry_statements
+from strongroom.sources.postgres.restoring.quoting import identifier, literal
+from strongroom.sources.postgres.restoring.reaching import Reach
+from strongroom.sources.postgres.restoring.swapping import rename_alone
+from strongroom.sources.postgres.restoring.targets import Target
+from strongroom.sources.restoration import State
+
+
+@dataclass(frozen=True)
+class DatabaseRestoration:
+    """See Restoration."""
+
+    target: Target
+
+    def plan(self) -> PlannedItem:
+        """See Restoration."""
+        return plan_database(self.target)
+
+    def find_state(self) -> State:
+        """See Restoration. Names and comments tell it; they change in transactions."""
+        target = self.target
+        with target.open_entry() as session:
+            found = target.look(session)
+        if target.replaced in found:
+            return State.Swapped if target.database in found else State.Swapping
+        if found.get(target.prepared) == target.mark:
+            return State.Prepared
+        return State.Swapped if found.get(target.database) == target.mark_alone else State.Untouched
+
+    def prepare(self) -> DatabaseIntake:
+        """See Restoration."""
+        return DatabaseIntake(self.target)
+
+    def compare(self) -> Iterator[CheckResult]:
+        """See Restoration."""
+        swapped = self.find_state() is State.Swapped
+        name = self.target.database if swapped else self.target.prepared
+        with self.target.reach.open_working(name) as session:
+            yield from compare_database(session, self.target.file)
+
+    def swap(self) -> Replaced | None:
+        """See Restoration. One transaction; the present one's settings, privileges and comment go along."""
+        target = self.target
+        with target.open_entry() as session:
+            found = target.look(session)
+            present = target.database in found
+            if target.replaced not in found and target.prepared in found:
+                statements = self._exchange(
+                    carry_statements(session, target.database, target.prepared) if present else []
+                )
+            else:
+                statements = []
+        if statements:
+            rename_alone(target.reach, statements, target.database, target.prepared)
+        if not statements and target.replaced not in found:
+            if found.get(target.database) != target.mark_alone:
+                raise StrongroomError(
+                    Reason.RestoreFailed, f'database "{target.prepared}" is not there any more'
+                )
+            return None
+        return self._replaced() if present or target.replaced in found else None
+
+    def swap_back(self) -> None:
+        """See Restoration."""
+        target = self.target
+        with target.open_entry() as session:
+            found = target.look(session)
+        name, prepared = identifier(target.database), identifier(target.prepared)
+        back = [
+            f"ALTER DATABASE {name} RENAME TO {prepared}",
+            f"COMMENT ON DATABASE {prepared} IS {literal(target.mark)}",
+        ]
+        if target.replaced in found:
+            replaced = identifier(target.replaced)
+            away = back if target.database in found else []
+            statements = [
+                f"ALTER DATABASE {replaced} WITH ALLOW_CONNECTIONS true",
+                *away,
+                f"ALTER DATABASE {replaced} RENAME TO {name}",
+            ]
+            rename_alone(target.reach, statements, target.database, target.prepared, target.replaced)
+        elif found.get(target.database) == target.mark_alone:
+            rename_alone(target.reach, back, target.database, target.prepared)
+
+    def discard(self) -> None:
+        """See Restoration. The name is ours: it follows from the request."""
+        with self.target.open_entry() as session:
+            drop_database(session, self.target.reach.server_major, self.target.prepared)
+
+    def drop(self, replaced: Replaced) -> None:
+        """See Restoration."""
+        drop_replaced(self.target.reach, replaced, self.target.request_uid)
+
+    def _exchange(self, carried: list[str]) -> list[str]:
+        target = self.target
+        name, prepared, replaced = map(identifier, (target.database, target.prepared, target.replaced))
+        if not carried:
+            comment = f"COMMENT ON DATABASE {prepared} IS {literal(target.mark_alone)}"
+            return [comment, f"ALTER DATABASE {prepared} RENAME TO {name}"]
+        return [
+            *carried,
+            f"ALTER DATABASE {name} RENAME TO {replaced}",
+            f"ALTER DATABASE {replaced} WITH ALLOW_CONNECTIONS false",
+            f"ALTER DATABASE {prepared} RENAME TO {name}",
+        ]
+
+    def _replaced(self) -> Replaced:
+        target = self.target
+        return Replaced(
+            source=target.file.artifact.source,
+            kind="database",
+            original=target.database,
+            kept_as=target.replaced,
+            container=target.reach.container,
+        )
+
+
+def drop_replaced(reach: Reach, replaced: Replaced, request_uid: str) -> None:
+    """Drop the database that a request has replaced. TargetMissing for any name that it cannot have given. Idempotent."""
+    if replaced.kept_as != name_replaced(replaced.original, request_uid):
+        raise StrongroomError(
+            Reason.TargetMissing,
+            f'database "{replaced.kept_as}" is not what this request has made of "{replaced.original}"',
+        )
+    with reach.open_entry(replaced.kept_as) as session:
+        drop_database(session, reach.server_major, replaced.kept_as)

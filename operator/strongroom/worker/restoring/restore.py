@@ -1,0 +1,147 @@
+"""A restore: everything prepared and compared before a service is stopped; then all exchanged, or all put back."""
+
+import logging
+from collections.abc import Sequence
+
+from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.restoreorder import RestoreOrder
+from strongroom.api.restoring import PlannedItem
+from strongroom.sources.restoration import State
+from strongroom.worker.ending import EndedError
+from strongroom.worker.restoring.choosing import choose_point
+from strongroom.worker.restoring.exchanging import Exchange
+from strongroom.worker.restoring.items import Item, build_items, confirmation_of
+from strongroom.worker.restoring.notes import Notebook
+from strongroom.worker.restoring.outcomes import Gathered
+from strongroom.worker.restoring.reading import Shelf
+from strongroom.worker.restoring.services import Services
+from strongroom.worker.restoring.steps import Steps
+from strongroom.worker.task import Done, Task
+
+log = logging.getLogger(__name__)
+
+_EXCHANGED = {State.Swapped, State.Swapping}
+
+
+def run_restore(task: Task, order: RestoreOrder) -> tuple[Done, StrongroomError | None]:
+    """Carry out the order, or give it up (task.rolls_back). Whatever fails, the old stands in the end, or the error says what does.
+
+    Never raises StrongroomError or EndedError: what was done is told with the failure.
+    """
+    restore = _Restore(task, order)
+    failure: StrongroomError | None = None
+    try:
+        restore.give_up() if task.rolls_back else restore.carry_out()
+    except StrongroomError as error:
+        failure = error
+    except EndedError as ended:
+        failure = ended.failure
+    task.ending.put_off()
+    return restore.done(), failure
+
+
+class _Restore:
+    """One attempt."""
+
+    def __init__(self, task: Task, order: RestoreOrder) -> None:
+        self._task = task
+        self._order = order
+        self._steps = Steps(task.progress)
+        self._gathered = Gathered()
+        self._notebook = Notebook(task.journal)
+        self._services = Services(task, order.hooks, self._notebook)
+        self._shelf: Shelf | None = None
+
+    def done(self) -> Done:
+        """For the result."""
+        shelf = self._shelf
+        outcome = self._gathered.outcome(
+            self._steps.told, None if shelf is None else shelf.store, self._task.started_at
+        )
+        point = None if shelf is None else shelf.chosen.prefix
+        return Done(recovery_point=point, restore=outcome, message=self._words())
+
+    def _words(self) -> str:
+        gathered = self._gathered
+        if gathered.rolled_back:
+            return "the old state is back, and what was restored is removed"
+        kept = f"; {len(gathered.replaced)} replaced and kept" if gathered.replaced else ""
+        return f"restored, {gathered.compared} comparisons passed{kept}"
+
+    def carry_out(self) -> None:
+        """Go on from whatever an earlier worker has come to."""
+        items = self._begin()
+        exchange = self._exchange(items)
+        note = self._notebook.note
+        if note.phase == "RollingBack":
+            exchange.put_back()
+            raise StrongroomError(_reason(note.reason), note.message or "an earlier attempt has failed")
+        if note.phase == "Done":
+            exchange.clear_up()
+            return
+        try:
+            self._prepare(items)
+        except BaseException:
+            with self._task.ending.uninterrupted():
+                exchange.put_back_if_begun()
+                exchange.discard_quietly()
+            raise
+        exchange.carry_out()
+
+    def give_up(self) -> None:
+        """Put back whatever stands exchanged, start services, remove what was prepared."""
+        with self._task.ending.uninterrupted():
+            self._exchange(self._begin()).put_back()
+        self._gathered.rolled_back = True
+
+    def _begin(self) -> list[Item]:
+        self._task.progress.enter("Connect")
+        chosen = choose_point(self._task, self._order.choice, self._order.opening)
+        self._shelf = Shelf(self._task, chosen, self._order.opening)
+        return build_items(self._task, self._order, self._shelf)
+
+    def _exchange(self, items: Sequence[Item]) -> Exchange:
+        return Exchange(
+            self._task, self._order, items, self._steps, self._gathered, self._services, self._notebook
+        )
+
+    def _prepare(self, items: Sequence[Item]) -> None:
+        """All of the new, whole and compared, beside the old."""
+        states = [item.restoration.find_state() for item in items]
+        if any(state in _EXCHANGED for state in states):
+            if State.Untouched in states:
+                raise StrongroomError(
+                    Reason.RestoreFailed, "an earlier attempt was ended while it put back the old"
+                )
+            return
+        self._refuse_unconfirmed([item.restoration.plan() for item in items])
+        self._services.find()
+        for item, state in zip(items, states, strict=True):
+            if state is not State.Prepared:
+                self._read(item)
+        for item in items:
+            if not item.goes_over:
+                with self._steps.step("Compare", item.source, item.file.artifact.database):
+                    self._gathered.compare(item.restoration.compare(), item.name)
+
+    def _refuse_unconfirmed(self, planned: Sequence[PlannedItem]) -> None:
+        wanted = confirmation_of(planned) if self._order.mode == "InPlace" else None
+        if wanted is not None and self._order.confirmed != wanted:
+            raise StrongroomError(
+                Reason.ConfirmationWrong,
+                f"spec.confirm: {self._order.confirmed!r} was confirmed, and {wanted!r} would be overwritten now",
+            )
+
+    def _read(self, item: Item) -> None:
+        assert self._shelf is not None  # noqa: S101 - begun
+        where = item.source, item.file.artifact.database
+        self._shelf.read_into(
+            item.file,
+            item.restoration.prepare,
+            fetching=lambda: self._steps.step("Fetch", *where),
+            restoring=lambda: self._steps.step("Restore", *where),
+        )
+
+
+def _reason(name: str | None) -> Reason:
+    return Reason.__members__.get(name or "", Reason.RestoreFailed)
