@@ -306,3 +306,45 @@ def test_former_keys_that_cannot_be_read_end_the_run_too(signer: Workshop) -> No
     finished = back_up(signer, 0, TRUSTING)
     assert finished.result.reason == "KeyUnusable"
     assert "signing.trustedKeysSecret: key 1 is no public key" in finished.result.message
+
+
+def catch_up(workshop: Workshop, point: Path, signing: dict[str, Any] | None = SIGNING) -> Finished:
+    """From the store to a second one that lacks the point."""
+    (workshop.folder / "second").mkdir(exist_ok=True)
+    stores = [
+        {"name": name, "spec": {"local": {"path": str(workshop.folder / name)}}}
+        for name in ("store", "second")
+    ]
+    wanted = {"policy": "shop", "policyUid": "uid-policy", "signing": signing}
+    wanted["recoveryPoint"] = str(point.relative_to(workshop.store))
+    order = workshop.order(stores=stores) | {"kind": "CatchUp", "catchUp": wanted}
+    del order["backup"]
+    return workshop.run_here(order)
+
+
+def test_a_signed_point_is_caught_up_with_its_signature(signer: Workshop) -> None:
+    back_up(signer, 0)
+    (point,) = points(signer)
+    assert catch_up(signer, point).code == 0
+    copy = signer.folder / "second" / point.relative_to(signer.store)
+    assert (copy / "manifest.json.sig").read_bytes() == (point / "manifest.json.sig").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("tamper", "words"),
+    [
+        (strip_it, "it is not signed"),
+        (remove_signature, "its signature was removed"),
+        (sign_strangely, "which is not trusted"),
+    ],
+)
+def test_what_is_not_to_be_trusted_is_not_copied_to_a_store_that_lacks_it(
+    signer: Workshop, tamper: Callable[[Path, Path], None], words: str
+) -> None:
+    back_up(signer, 0)
+    (point,) = points(signer)
+    tamper(point, point)
+    finished = catch_up(signer, point)
+    assert finished.result.outcome == "Failed"
+    assert words in finished.result.message + str(finished.result.copies)
+    assert [path for path in (signer.folder / "second").rglob("*") if path.is_file()] == []
