@@ -10,7 +10,7 @@ RUN /opt/strongroom/bin/pip install --no-cache-dir --no-deps .
 
 FROM debian:bookworm-slim
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends python3 postgresql-client ca-certificates tar zstd gpg gpg-agent openssl \
+    && apt-get install -y --no-install-recommends python3 postgresql-client ca-certificates tar zstd gpg gpg-agent openssl openssh-client rsync \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin strongroom
 COPY --from=build /opt/strongroom /opt/strongroom

@@ -17,7 +17,7 @@ base_can_be_had() {
 
 # Python, the PostgreSQL clients, and the packages of requirements/runtime.txt, as a tar.
 write_base() {
-    local packages=python3,postgresql-client,ca-certificates,tar,zstd,gpg,gpg-agent,openssl sources proxy
+    local packages=python3,postgresql-client,ca-certificates,tar,zstd,gpg,gpg-agent,openssl,openssh-client,rsync sources proxy
     sources=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' |
         awk '$5 == "Debian" && $4 == "main" && $3 ~ /^bookworm(-updates|-security)?$/ { print $1, $2, $3, $4 }' | sort -u)
     proxy=$(apt-config dump --format '%v' Acquire::http::Proxy)

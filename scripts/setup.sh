@@ -23,6 +23,8 @@ if [ "${1:-}" = --tests ]; then
     command -v age >/dev/null || packages+=(age)
     { command -v gpg && command -v gpg-agent; } >/dev/null || packages+=(gpg gpg-agent)
     command -v ssh-keygen >/dev/null || packages+=(openssh-client)
+    [ -x /usr/sbin/sshd ] || packages+=(openssh-server)
+    command -v rsync >/dev/null || packages+=(rsync)
     command -v ip >/dev/null || packages+=(iproute2)
     command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || packages+=(iptables)
 fi

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.s3.stores import open_bucket
+from tests.ssh.stores import PASSWORD, open_sftp_folder
 
 from strongroom.api.backupstore import StoreLimits
 from strongroom.api.errors import Reason, StrongroomError
@@ -35,6 +36,19 @@ def versioned_bucket_store(path: Path, request: Request) -> Store:
 LIMITS = StoreLimits(
     upload_bytes_per_second=2**34, download_bytes_per_second=2**34, retry_for="1s", stall_timeout="1m"
 )
+
+
+def sftp_store(path: Path, request: Request) -> Store:
+    server = request.getfixturevalue("ssh_server")
+    return open_sftp_folder(path, server, server.make_folder())
+
+
+def sftp_store_by_password(path: Path, request: Request) -> Store:
+    server = request.getfixturevalue("ssh_server")
+    login = {"passwordSecret": PASSWORD, "privateKeySecret": None}
+    return open_sftp_folder(path, server, server.make_folder(), **login)
+
+
 STORES: dict[str, Callable[[Path, Request], Store]] = {
     "local": lambda path, _: LocalStore(path),
     "local within limits": lambda path, _: limited(LocalStore(path), LIMITS),
@@ -42,6 +56,8 @@ STORES: dict[str, Callable[[Path, Request], Store]] = {
     "memory": lambda _, __: MemoryStore(),
     "s3": bucket_store,
     "s3 with versions": versioned_bucket_store,
+    "sftp": sftp_store,
+    "sftp by password": sftp_store_by_password,
 }
 BEGUN_BYTES = 17 << 20
 """More than any store keeps to itself: something of it lies in the place already."""

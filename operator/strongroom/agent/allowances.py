@@ -24,6 +24,8 @@ class Allowances:
     buckets: tuple[str, ...] = ("*",)
     """Buckets that may be written to, `server:port/bucket` or `aws/bucket`. With the host's own credentials: only those
     that another pattern than `*` means."""
+    servers: tuple[str, ...] = ("*",)
+    """Folders on SSH servers that may be written to, `server:port/folder`; always with credentials from a Secret."""
     paths: tuple[str, ...] = ()
     """Files and folders of the host that may be read, besides the working folder of a compose project for its own configuration."""
     volumes: tuple[str, ...] = ("*",)

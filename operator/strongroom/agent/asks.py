@@ -1,4 +1,4 @@
-"""What a work order asks of this host: stores, buckets, paths, volumes, containers, projects, URLs. Pure; nothing is looked up.
+"""What a work order asks of this host: stores, buckets, servers, paths, volumes, containers, projects, URLs. Pure; nothing is looked up.
 
 `what` names object and field, as the refusal will say it.
 """
@@ -35,6 +35,14 @@ class BucketAsk:
     what: str
     address: str
     own_credentials: bool
+
+
+@dataclass(frozen=True)
+class ServerAsk:
+    """A folder on an SSH server is written to, with credentials from a Secret."""
+
+    what: str
+    address: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,7 @@ RestoreAsk = RestorePathAsk | RestoreVolumeAsk | RestoreProjectAsk
 Ask = (
     StoreAsk
     | BucketAsk
+    | ServerAsk
     | PathAsk
     | VolumeAsk
     | ProjectAsk
@@ -155,6 +164,9 @@ def _stores(order: WorkOrder) -> Iterator[Ask]:
             yield StoreAsk(f"{what}.local.path", spec.local.path, order.kind not in _READING)
         if spec.s3 is not None:
             yield BucketAsk(f"{what}.s3", spec.s3.address, spec.s3.access_key_secret is None)
+        for kind, server in (("sftp", spec.sftp), ("rsync", spec.rsync)):
+            if server is not None:
+                yield ServerAsk(f"{what}.{kind}", server.address)
 
 
 def _backup(order: WorkOrder) -> Iterator[Ask]:

@@ -116,6 +116,7 @@ class ContainerWorkers:
         make_folder(launch.files.output)
         make_folder(launch.files.gate)
         write_durably(launch.files.mounts, json.dumps(asdict(sights)).encode())
+        write_durably(launch.files.users, mounting.list_users(os.getuid(), os.getgid()).encode())
         return WorkerContainer(
             name=f"strongroom-{launch.folder.uid}-{launch.number}",
             image=launch.plan.image,

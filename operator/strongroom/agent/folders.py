@@ -3,7 +3,7 @@
     agent.lock    held for the agent's life
     identity      name under which this folder's agent claims
     jobs/<uid>/   plan.json order.json outcome.json hold.json secrets/ scratch/ journal/
-                  attempts/<n>/{attempt,mounts,gate}.json gate.log gate/ output/{result.json,progress.jsonl,stderr.log}
+                  attempts/<n>/{attempt,mounts,gate}.json passwd gate.log gate/ output/{result.json,progress.jsonl,stderr.log}
 
 A Job's folder is complete once plan.json is there, and removed after the API has its result. All methods block.
 """
@@ -40,6 +40,7 @@ class AttemptFolder:
         self.path = path
         self.record = path / "attempt.json"
         self.mounts = path / "mounts.json"
+        self.users = path / "passwd"
         self.output = path / "output"
         """All that a worker in a container may write here."""
         self.result = self.output / "result.json"

@@ -34,6 +34,7 @@ WRITING = frozenset(["Restore", "DropReplaced"])
 """Kinds that change what they restore into; others look at it."""
 MOUNTS = str(BASE / "mounts.json")
 ENGINE = str(BASE / "engine")
+USERS = "/etc/passwd"
 
 
 _RESTORING = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
@@ -118,11 +119,18 @@ def job_binds(launch: Launch) -> Iterator[Bind]:
     yield Bind(str(folder.order), ORDER)
     yield Bind(str(folder.secrets), SECRETS)
     yield Bind(str(launch.files.mounts), MOUNTS)
+    yield Bind(str(launch.files.users), USERS)
     yield Bind(str(launch.files.output), OUTPUT, writable=True)
     yield Bind(str(folder.scratch), SCRATCH, writable=True)
     yield Bind(str(folder.journal), JOURNAL, writable=True)
     if launch.order.needs_engine:
         yield Bind(str(launch.files.gate), ENGINE)
+
+
+def list_users(uid: int, gid: int) -> str:
+    """The container's list of users (passwd(5)): ssh runs for none that is not in it, and the image knows only its own."""
+    own = f"worker:x:{uid}:{gid}::{SCRATCH}:/bin/sh\n" if uid != 0 else ""
+    return f"root:x:0:0::/root:/bin/sh\n{own}"
 
 
 def store_binds(launch: Launch) -> Iterator[Bind]:

@@ -18,6 +18,7 @@ from strongroom.agent.asks import (
     RestorePathAsk,
     RestoreProjectAsk,
     RestoreVolumeAsk,
+    ServerAsk,
     StoreAsk,
     UrlAsk,
     VolumeAsk,
@@ -73,8 +74,8 @@ class Permissions:
             case StoreAsk(path=path):
                 yield from _outside(path, view, self.stores, "--allow-store")
                 yield from self._in_the_way(path, view)
-            case BucketAsk():
-                yield from self._bucket(ask)
+            case BucketAsk() | ServerAsk():
+                yield from self._remote(ask)
             case PathAsk(path=path):
                 yield from _outside(path, view, self.paths, "--allow-path")
             case VolumeAsk(name=name):
@@ -145,7 +146,11 @@ class Permissions:
     def _is_named(self, url: str) -> bool:
         return matches(origin_of(url), self.allowed.urls)
 
-    def _bucket(self, ask: BucketAsk) -> Iterator[tuple[str, str]]:
+    def _remote(self, ask: BucketAsk | ServerAsk) -> Iterator[tuple[str, str]]:
+        if isinstance(ask, ServerAsk):
+            if not matches(ask.address, self.allowed.servers):
+                yield f"folder {ask.address}", f"--allow-server {ask.address}"
+            return
         named = [pattern for pattern in self.allowed.buckets if pattern != "*"]
         if not matches(ask.address, self.allowed.buckets):
             yield f"bucket {ask.address}", f"--allow-bucket {ask.address}"

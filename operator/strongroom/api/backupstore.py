@@ -11,14 +11,12 @@ from strongroom.api.fields import (
     Bytes,
     Duration,
     Fields,
-    Host,
-    Line,
-    Port,
     SecretKeyReference,
     Time,
     parse_duration,
 )
 from strongroom.api.rules import rule, with_rules
+from strongroom.api.sshservers import SshServer
 
 PREFIX = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$"
 """Names that mean themselves everywhere: in a URL, in a listing, on a disk that they are copied to."""
@@ -111,31 +109,45 @@ class S3Store(Fields):
         return f"{self.prefix.rstrip('/')}/" if self.prefix else ""
 
 
-class SftpStore(Fields):
+class SftpStore(SshServer):
     """A folder on an SSH server, by SFTP; serves those who use scp today."""
 
-    host: Host = Field(description="SSH server.")
-    port: Port = Field(default=22, description="SSH port.")
-    user: Line = Field(description="User to log in as.")
-    path: AbsolutePath = Field(description="Absolute path of an existing folder on the server.")
-    host_key: Line = Field(description="The server's public key, as in known_hosts: type and base64.")
+    model_config = with_rules(
+        rule(
+            "has(self.privateKeySecret) != has(self.passwordSecret)",
+            "needs exactly one of privateKeySecret and passwordSecret",
+        ),
+    )
+
     private_key_secret: SecretKeyReference | None = Field(
-        default=None, description="Secret key holding the private key."
+        default=None,
+        description="Secret key holding the private key, as ssh-keygen writes it, without a passphrase.",
     )
     password_secret: SecretKeyReference | None = Field(
-        default=None, description="Secret key holding the password."
+        default=None, description="Secret key holding the password, where the server takes no keys."
     )
 
+    @model_validator(mode="after")
+    def _one_credential(self) -> "SftpStore":
+        if (self.private_key_secret is None) == (self.password_secret is None):
+            raise ValueError("needs exactly one of privateKeySecret and passwordSecret")
+        return self
 
-class RsyncStore(Fields):
-    """A folder on an SSH server, by rsync."""
 
-    host: Host = Field(description="SSH server.")
-    port: Port = Field(default=22, description="SSH port.")
-    user: Line = Field(description="User to log in as.")
-    path: AbsolutePath = Field(description="Absolute path of an existing folder on the server.")
-    host_key: Line = Field(description="The server's public key, as in known_hosts: type and base64.")
-    private_key_secret: SecretKeyReference = Field(description="Secret key holding the private key.")
+class RsyncStore(SshServer):
+    """A folder on an SSH server, by rsync, also of an account that rrsync restricts to it.
+
+    Each file waits whole in the worker's scratch folder, before it is sent and after it is fetched.
+    """
+
+    path: Annotated[str, Field(min_length=2, max_length=1024, pattern=r"^(/[A-Za-z0-9._@+:=,-]+)+/?$")] = (
+        Field(
+            description="Absolute path of an existing folder on the server, of letters, digits and ._@+:=,- alone: a shell reads it there. For an account of rrsync: relative to its folder."
+        )
+    )
+    private_key_secret: SecretKeyReference = Field(
+        description="Secret key holding the private key, as ssh-keygen writes it, without a passphrase."
+    )
 
 
 class ObjectLock(Fields):

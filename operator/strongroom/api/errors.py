@@ -81,7 +81,7 @@ class Reason(Enum):
     ClientMissing = ErrorKind(
         84,
         False,
-        "Install what the message names on the host: the PostgreSQL client of the server's major version, GNU tar, gpg or openssl.",
+        "Install what the message names on the host: the PostgreSQL client of the server's major version, GNU tar, gpg, openssl, ssh or rsync.",
     )
     ClientTooOld = ErrorKind(
         85, False, "Install the PostgreSQL client of the server's major version on the host."
@@ -98,7 +98,9 @@ class Reason(Enum):
         92, True, "The backup could not be read back whole; check memory, disk and network."
     )
     TlsFailed = ErrorKind(
-        93, False, "Check tls.mode and the CA certificate against the server's certificate."
+        93,
+        False,
+        "Check tls.mode and the CA certificate against the server's certificate; of an SSH server, hostKey against its key.",
     )
     SourceMissing = ErrorKind(
         94,
@@ -128,8 +130,12 @@ class Reason(Enum):
         False,
         "Create the folder or mount the disk: a missing folder is never made, it may be an unmounted disk.",
     )
-    StoreNotDirectory = ErrorKind(101, False, "Point local.path to a folder.")
-    StoreReadOnly = ErrorKind(102, False, "Make the folder writable for the user that runs the agent.")
+    StoreNotDirectory = ErrorKind(101, False, "Point the store's path to a folder.")
+    StoreReadOnly = ErrorKind(
+        102,
+        False,
+        "Make the folder writable for the user that runs the agent, or that logs in on the server.",
+    )
     StoreFull = ErrorKind(103, True, "Free space in the store, or keep fewer backups.")
     StoreFailed = ErrorKind(104, True, "Read the message: it is the store's own.")
     KeyExists = ErrorKind(105, False, "Nothing was overwritten; start a new run.")
@@ -163,7 +169,7 @@ class Reason(Enum):
     KeyUnusable = ErrorKind(
         117,
         False,
-        "Correct the key that the message names: a public key that is valid now, for verificationKeySecret a private key of one of the recipients, for signing one that `strongroom keys init` has made, each without a passphrase.",
+        "Correct the key that the message names: a public key that is valid now, for verificationKeySecret a private key of one of the recipients, for signing one that `strongroom keys init` has made, for a store by SSH one that ssh reads; each without a passphrase.",
     )
     EncryptionFailed = ErrorKind(118, True, "Read the message: it is the encrypting program's own.")
     # Restores and drills.

@@ -62,6 +62,11 @@ _OPTIONS: tuple[Callable[..., Any], ...] = (
         help="Write to this bucket, `server:port/bucket` or `aws/bucket`; may be repeated (pattern). Default: every one. With the host's own credentials: only those named here.",
     ),
     click.option(
+        "--allow-server",
+        multiple=True,
+        help="Write to this folder on an SSH server, `server:port/folder`; may be repeated (pattern). Default: every one.",
+    ),
+    click.option(
         "--allow-path",
         multiple=True,
         help="Read this file or folder of the host; may be repeated (pattern). Default: none.",
@@ -124,6 +129,7 @@ def agent_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         images=(options["worker_image"], *options["allow_image"]),
         stores=(*everything.stores, *options["allow_store"]),
         buckets=tuple(options["allow_bucket"]) or everything.buckets,
+        servers=tuple(options["allow_server"]) or everything.servers,
         paths=tuple(options["allow_path"]),
         volumes=tuple(options["allow_volume"]) or everything.volumes,
         containers=containers or everything.containers,

@@ -1,19 +1,17 @@
 """`strongroom artifacts`: which recovery points there are, and how each opens without Strongroom."""
 
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from strongroom.api.backupstore import S3Store
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupRun, parse_run, parse_store
 from strongroom.api.result import Artifact
 from strongroom.cli.cluster import ask, cluster_options
 from strongroom.cli.contents import describe_contents
-from strongroom.cli.openings import opening_command
+from strongroom.cli.openings import opening_in_store
 from strongroom.cli.quantities import ago, human_bytes
 from strongroom.cli.screens import build_table, open_console
 from strongroom.kube.client import KubeClient
@@ -103,12 +101,7 @@ async def _show(client: KubeClient, namespace: str, name: str) -> None:
             continue
         spec = parse_store(store_body).spec
         for artifact in run.status.artifacts:
-            if spec.local is not None:
-                click.echo(f"  {opening_command(artifact, Path(spec.local.path) / point / artifact.file)}")
-            if spec.s3 is not None:
-                click.echo(
-                    f"  {_fetching(spec.s3, f'{point}/{artifact.file}')} | {opening_command(artifact)}"
-                )
+            click.echo(f"  {opening_in_store(spec, point, artifact)}")
 
 
 def find_point(run: BackupRun) -> str:
@@ -150,10 +143,3 @@ def _describe(artifact: Artifact) -> None:
         if proof
         else "    not verified"
     )
-
-
-def _fetching(store: S3Store, key: str) -> str:
-    """The shell line that writes an object to standard output with the stock client of S3."""
-    options = [f"--endpoint-url {shlex.quote(store.endpoint)}"] if store.endpoint else []
-    options += [f"--region {store.region}"] if store.region else []
-    return " ".join([f"aws s3 cp {shlex.quote(store.url(key))} -", *options])

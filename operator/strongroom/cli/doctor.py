@@ -71,6 +71,9 @@ def _look(state: Path, kubeconfig: Path | None, stores: tuple[Path, ...]) -> Ite
         "note",
         "apt-get install age: opens artifacts of policies with encryption.age without Strongroom",
     )
+    yield _program(
+        "ssh", "note", "apt-get install openssh-client: stores of the kinds sftp and rsync need it"
+    )
     yield _docker()
     yield _folder(state, "state folder", "chosen by `strongroom up --state`", may_be_made=True)
     for store in stores:

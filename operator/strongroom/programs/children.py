@@ -94,6 +94,20 @@ class Child:
         self._listener.join()
         return code
 
+    def ends_within(self, seconds: float) -> bool:
+        """Whether it ends by itself before that time is over."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """Its stdin and stdout, for those who wait for both at once; stdin was asked for, and is open."""
+        assert self._process.stdin is not None  # noqa: S101 - a fault of the caller, who asked for no stdin
+        return self._process.stdin.fileno(), self._stdout
+
     def errors(self) -> str:
         """The end of what it wrote to stderr, complete after `wait`."""
         return self._errors.decode(errors="replace")

@@ -23,15 +23,21 @@ class Secrets(Protocol):
         """The file that holds them, for those who want a file."""
 
 
-def open_store(name: str, spec: BackupStoreSpec, secrets: Secrets) -> Store:
-    """The store of that specification, within its limits. Touches nothing yet; Unsupported for what this version lacks."""
+def open_store(name: str, spec: BackupStoreSpec, secrets: Secrets, scratch: Path | None = None) -> Store:
+    """The store of that specification, within its limits. Touches nothing yet; Unsupported for what this version lacks.
+
+    `scratch` is for files that a store needs meanwhile, keys among them; by default the system's folder for such.
+    """
+    if spec.object_lock is not None and spec.s3 is None:
+        what = f"spec.objectLock of a store of type {spec.type}"
+        raise StrongroomError(Reason.Unsupported, f"store {name}: this version does not act on {what}")
     pulse = Pulse()
-    return limited(_open(name, spec, secrets, pulse), spec.limits, pulse)
+    return limited(_open(name, spec, secrets, scratch, pulse), spec.limits, pulse)
 
 
-def _open(name: str, spec: BackupStoreSpec, secrets: Secrets, pulse: Pulse) -> Store:
+def _open(name: str, spec: BackupStoreSpec, secrets: Secrets, scratch: Path | None, pulse: Pulse) -> Store:
     """One whose calls may take long although bytes move lets the pulse beat meanwhile."""
-    if spec.local is not None and spec.object_lock is None:
+    if spec.local is not None:
         return LocalStore(spec.local.path)
     if spec.s3 is not None:
         # Only those who use a bucket pay for its client: half a second, and 30 MiB of memory.
@@ -41,5 +47,8 @@ def _open(name: str, spec: BackupStoreSpec, secrets: Secrets, pulse: Pulse) -> S
         return BucketStore(
             spec.s3, spec.object_lock, functools.partial(connect, spec.s3, secrets, Patience()), pulse
         )
-    what = f"spec.{spec.type}" if spec.local is None else "spec.objectLock of a local store"
-    raise StrongroomError(Reason.Unsupported, f"store {name}: this version does not act on {what}")
+    if spec.sftp is not None:
+        from strongroom.stores.sftp.opening import open_sftp
+
+        return open_sftp(spec.sftp, secrets, scratch, pulse)
+    raise StrongroomError(Reason.Unsupported, f"store {name}: this version does not act on spec.{spec.type}")

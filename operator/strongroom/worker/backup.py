@@ -51,7 +51,7 @@ def run_backup(task: Task, backup: BackupOrder) -> tuple[Done, StrongroomError |
     Raises StrongroomError when no store holds it; then nothing of it is visible.
     """
     task.progress.enter("Connect")
-    copies = open_stores(task.order.stores, task.secrets)
+    copies = open_stores(task.order.stores, task.secrets, task.scratch)
     copies.each(lambda _, store: store.probe())
     with ExitStack() as claims:
         claim_all(claims, copies, policy_prefix(task.order.namespace, backup.policy))

@@ -36,7 +36,7 @@ def run_catalogue(task: Task, wanted: CatalogueOrder) -> tuple[Done, StrongroomE
     """
     task.progress.enter("Catalogue")
     trust = gather_trust(wanted.trusted_keys, task.secrets.read)
-    ((name, store),) = open_stores(task.order.stores, task.secrets).stores.items()
+    ((name, store),) = open_stores(task.order.stores, task.secrets, task.scratch).stores.items()
     listed_at, report = datetime.now(UTC), _Report()
     with named(name):
         for prefix, keys in _points(store, task.order.namespace, wanted.after):

@@ -55,7 +55,7 @@ def run_catch_up(task: Task, order: CatchUpOrder) -> tuple[Done, StrongroomError
     fails, and is left as it is.
     """
     task.progress.enter("Connect")
-    copies = open_stores(task.order.stores, task.secrets)
+    copies = open_stores(task.order.stores, task.secrets, task.scratch)
     copies.each(lambda _, store: store.probe())
     with ExitStack() as claims:
         claim_all(claims, copies, policy_prefix(task.order.namespace, order.policy))

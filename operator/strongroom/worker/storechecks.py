@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME
@@ -23,7 +24,7 @@ _POINT_SEGMENTS = 4  # namespace, policy, recovery point, file
 def run_store_check(task: Task) -> tuple[Done, StrongroomError | None]:
     """List, write, read and delete in every store, and report on each. The error is that of the first which failed."""
     task.progress.enter("CheckStore")
-    copies = open_stores(task.order.stores, task.secrets)
+    copies = open_stores(task.order.stores, task.secrets, task.scratch)
     with suppress(StrongroomError):  # raised when the last store has failed too; the reports say why
         copies.each(lambda _, store: store.probe())
         copies.each(lambda _, store: _exercise(store, task.order.run_uid))
@@ -31,9 +32,9 @@ def run_store_check(task: Task) -> tuple[Done, StrongroomError | None]:
     return done, next(iter(copies.failures.values()), None)
 
 
-def open_stores(stores: Sequence[OrderStore], files: SecretFiles) -> Copies:
+def open_stores(stores: Sequence[OrderStore], files: SecretFiles, scratch: Path | None = None) -> Copies:
     """Every store of the order, not yet touched; Unsupported for a type that this version lacks."""
-    return Copies({wanted.name: open_store(wanted.name, wanted.spec, files) for wanted in stores})
+    return Copies({wanted.name: open_store(wanted.name, wanted.spec, files, scratch) for wanted in stores})
 
 
 def count_points(store: Store) -> tuple[int, int]:

@@ -20,6 +20,7 @@ GUIDE = ROOT / "docs/from-scripts.md"
 SAMPLES = {
     "quickstart": (ROOT / "manifests/samples/quickstart.yaml").read_text(),
     "s3-store": (ROOT / "manifests/samples/s3-store.yaml").read_text(),
+    "ssh-store": (ROOT / "manifests/samples/ssh-store.yaml").read_text(),
     "compose-stack": COMPOSE_STACK.read_text(),
     "from-scripts": "---\n".join(re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)),
 }

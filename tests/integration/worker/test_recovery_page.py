@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from tests.integration.worker.workshop import Workshop
 from tests.keys.stock import PASSPHRASE, GpgRing, age_pair, converse, gpg_ring
+from tests.ssh.server import PLACE, USER, SshServer
+from tests.ssh.stores import ssh_spec, write_login
 
 from strongroom.pipeline.signing import PrivateKey
 
@@ -199,3 +201,20 @@ def test_the_roles_of_the_page_are_those_of_the_server(workshop: Workshop, desk:
     )
     assert "CREATE ROLE" in (desk.folder / "plain").read_text()
     assert "already exists" in desk.run(block("roles")).stderr
+
+
+@pytest.mark.parametrize("way", ["sftp", "scp", "rsync"])
+def test_the_pages_commands_fetch_a_recovery_point_from_a_server(
+    workshop: Workshop, desk: Desk, ssh_server: SshServer, way: str
+) -> None:
+    write_login(workshop.folder / "secrets", ssh_server)
+    folder = ssh_server.make_folder()
+    spec = ssh_spec("sftp", ssh_server, folder)
+    finished = workshop.succeed(workshop.order(stores=[{"name": "far", "spec": spec}]))
+    (desk.folder / "identity").write_text(ssh_server.private_key())
+    (desk.folder / "identity").chmod(0o600)
+    place = {"HOST": "127.0.0.1", "PORT": ssh_server.port, "LOGIN": USER, "HOST_KEY": ssh_server.host_key()}
+    desk.says(block("server"), IDENTITY=desk.folder / "identity", **place)
+    desk.says(block(way), POINT=f"{PLACE}/{folder}/{finished.result.recovery_point}")
+    (dump,) = desk.folder.rglob("database.shop.dump.zst")
+    assert desk.says(block("whole"), FILE=dump) == "whole\n"

@@ -1,10 +1,10 @@
 import pytest
-from tests.unit.agent.test_permissions import DB, PLAIN, order
+from tests.unit.agent.test_permissions import DB, HOST_KEY, PLAIN, SSH_KEY, order
 
 from strongroom.agent.asks import list_asks
 from strongroom.agent.folders import JobFolder
 from strongroom.agent.hostview import HostView, look_at_host
-from strongroom.agent.mounting import capabilities, find_sights, job_binds, network, store_binds
+from strongroom.agent.mounting import capabilities, find_sights, job_binds, list_users, network, store_binds
 from strongroom.agent.working import Launch
 from strongroom.api.errors import Reason, StrongroomError
 
@@ -92,5 +92,10 @@ def test_rights_are_given_to_root_for_reading_files_and_for_foreign_stores(launc
 def test_the_network_is_the_hosts_only_where_something_is_reached_over_it():
     assert network(order({"postgres": {"container": DB}})) == "none"
     assert network(order({"postgres": {"host": "h", "user": "u", "databases": ["d"]}})) == "host"
-    sftp = {"host": "h", "user": "u", "path": "/b", "hostKey": "ssh-ed25519 AAAA"}
+    sftp = {"host": "h", "user": "u", "path": "/b", "hostKey": HOST_KEY, "privateKeySecret": SSH_KEY}
     assert network(order(stores=[{"name": "far", "spec": {"sftp": sftp}}])) == "host"
+
+
+def test_the_worker_is_a_user_that_its_container_knows():
+    assert list_users(0, 0) == "root:x:0:0::/root:/bin/sh\n"
+    assert "worker:x:1000:1001::/strongroom/scratch:/bin/sh\n" in list_users(1000, 1001)

@@ -12,6 +12,8 @@ from strongroom.api.workorder import WorkOrder
 from strongroom.engine.containers import Container
 from strongroom.engine.inspection import Inspected, Mount
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN78xiVUYIUdvLTX1burMQKWaSCA6hVRj1wA85iAd7OW"
+SSH_KEY = {"name": "keys", "key": "ssh"}
 DB = {"project": "shop", "service": "db"}
 STORE = [{"name": "disk", "spec": {"local": {"path": "/var/backups/strongroom"}}}]
 PLAIN = Inspected(
@@ -111,6 +113,16 @@ def test_the_hosts_own_credentials_are_for_buckets_that_the_host_names():
     assert "own credentials" in refusal(own)
     assert "--allow-bucket aws/backups" in refusal(own)
     assert refusal(own, buckets=("aws/backups",)) is None
+
+
+@pytest.mark.parametrize("kind", ["sftp", "rsync"])
+def test_servers_are_allowed_by_default_and_by_name(kind):
+    place = {"host": "s.example", "user": "u", "path": "/srv/b/", "hostKey": HOST_KEY}
+    far = order(stores=[{"name": "far", "spec": {kind: {**place, "privateKeySecret": SSH_KEY}}}])
+    assert refusal(far) is None
+    assert refusal(far, servers=("s.example:22/srv/*",)) is None
+    assert "--allow-server s.example:22/srv/b" in refusal(far, servers=("s.example:2222/*",))
+    assert f"BackupStore n/far: spec.{kind}" in refusal(far, servers=("s.example:22/home/*",))
 
 
 def test_stopping_pausing_and_commands_are_allowed_by_default():

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.result import Artifact
-from strongroom.cli.openings import opening_command
+from strongroom.cli.openings import opening_command, opening_in_store
 
 
 def artifact(file: str, kind: str = "database", **more: object) -> Artifact:
@@ -47,3 +48,28 @@ def test_a_file_that_comes_by_standard_input_is_opened_likewise() -> None:
     sealed = artifact("db.dump.zst.enc", encryption="openssl", iterations=10_000)
     decryption = "openssl enc -d -aes-256-cbc -pbkdf2 -iter 10000 -md sha256"
     assert opening_command(sealed) == f"{decryption} | zstd -dc | pg_restore --list"
+
+
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN78xiVUYIUdvLTX1burMQKWaSCA6hVRj1wA85iAd7OW"
+FAR = {"host": "far.example", "user": "vault", "path": "/srv/b", "hostKey": HOST_KEY}
+LOGIN = {"privateKeySecret": {"name": "login", "key": "key"}}
+
+
+@pytest.mark.parametrize(
+    ("store", "fetching"),
+    [
+        ({"local": {"path": "/b"}}, "zstd -dc /b/n/p/x/db.dump.zst |"),
+        ({"s3": {"bucket": "keep"}}, "aws s3 cp s3://keep/n/p/x/db.dump.zst - | zstd -dc |"),
+        (
+            {"sftp": {**FAR, **LOGIN, "port": 23}},
+            "sftp -P 23 vault@far.example:/srv/b/n/p/x/db.dump.zst . && zstd -dc db.dump.zst |",
+        ),
+        (
+            {"rsync": FAR | LOGIN},
+            "rsync -e 'ssh -p 22' vault@far.example:/srv/b/n/p/x/db.dump.zst . && zstd -dc db.dump.zst |",
+        ),
+    ],
+)
+def test_a_copy_in_a_store_is_fetched_by_the_stores_stock_client(store: dict, fetching: str) -> None:
+    line = opening_in_store(BackupStoreSpec.model_validate(store), "n/p/x", artifact("db.dump.zst"))
+    assert line == f"{fetching} pg_restore --list"

@@ -14,6 +14,7 @@ from strongroom.domain.policies import Problem, Surroundings, find_blocker, find
 from strongroom.domain.runs import Finish, Follow, Rest, RunFacts, Start, Wait, next_step
 from strongroom.domain.runstatus import build_status
 
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN78xiVUYIUdvLTX1burMQKWaSCA6hVRj1wA85iAd7OW"
 SECOND = timedelta(seconds=1)
 KEYS = {"name": "keys", "key": "key"}
 SOON = CREATED + SECOND
@@ -228,18 +229,19 @@ def test_a_job_of_a_foreign_namespace_that_waits_names_the_agents_option():
 def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name():
     around = Surroundings(stores={"vault": store()}, host=host())
     assert find_blocker(policy(), around) is None
-    far = {"host": "h", "user": "u", "path": "/backups", "hostKey": "ssh-ed25519 A", "privateKeySecret": KEYS}
+    far = {"host": "h", "user": "u", "path": "/backups", "hostKey": HOST_KEY, "privateKeySecret": KEYS}
     bucket = {"bucket": "backups", "accessKeySecret": KEYS, "secretKeySecret": KEYS}
     lock = {"mode": "Governance", "duration": "30d"}
     for spec, field in (
         ({"rsync": far}, "spec.rsync"),
-        ({"sftp": far}, "spec.sftp"),
         ({"local": {"path": "/backups"}, "objectLock": lock}, "spec.objectLock"),
     ):
         problem = find_blocker(policy(), Surroundings(stores={"vault": store(**spec)}, host=host()))
         assert field in problem.message
     locking = Surroundings(stores={"vault": store(s3=bucket, objectLock=lock)}, host=host())
     assert find_blocker(policy(), locking) is None
+    by_ssh = Surroundings(stores={"vault": store(sftp=far)}, host=host())
+    assert find_blocker(policy(), by_ssh) is None
 
 
 @pytest.mark.parametrize(
