@@ -17,8 +17,8 @@ MOST_AT_ONCE = 2
 """Jobs that copy to one store at a time, of all policies together."""
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(days=1)
-READY_AGAIN_PAUSE = timedelta(minutes=5)
-"""Times the attempts so far, for a store that was found to work again since the last one."""
+READY_AGAIN_PAUSE = timedelta(minutes=1)
+"""For each attempt but the first, where a store was found to work again since the last one."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ def _due_at(wanted: Wanted, stores: Mapping[str, BackupStore], now: datetime) ->
 def pause_after(attempts: int, *, is_back: bool = False, is_behind: bool = False) -> timedelta:
     """How long to wait after so many attempts: doubling from a minute to a day.
 
-    None for a store that works and was merely too slow, or was found to work again since; from the second attempt on that
-    shortens the pause, which still grows: a store that seems well whenever it is asked must not be copied to all the time.
+    None for a store that works and was merely too slow. One that was found to work again since is not kept waiting; its pause
+    still grows, because a store that seems well whenever it is asked must not be copied to all the time.
     """
-    if attempts == 0:
-        return timedelta(0) if is_back or is_behind else FIRST_PAUSE
+    if attempts == 0 and is_behind:
+        return timedelta(0)
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(attempts, 20)))
-    return min(pause, READY_AGAIN_PAUSE * attempts) if is_back else pause
+    return min(pause, READY_AGAIN_PAUSE * max(0, attempts - 1)) if is_back else pause
 
 
 def _ready_since(store: BackupStore | None) -> datetime | None:

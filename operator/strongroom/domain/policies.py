@@ -211,10 +211,16 @@ def _host_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Probl
 
 
 def _store_states(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Problem]:
-    """Stores that were not ready when last reached. A run tries all the same: it is what finds out."""
-    for name in spec.stores:
-        store = around.stores.get(name)
-        ready = None if store is None else find_condition(store.status.conditions, READY)
-        if ready is not None and ready.status == "False":
-            reason = reason_named(ready.reason) or Reason.StoreFailed
-            yield Problem(reason, f"BackupStore {name}: {ready.message}", blocks=False)
+    """Stores that were not ready when last reached, if too few are left. A run tries all the same: it is what finds out."""
+    found = [problem for name in spec.stores if (problem := _store_state(name, around)) is not None]
+    if len(spec.stores) - len(found) < (spec.min_copies or len(spec.stores)):
+        yield from found
+
+
+def _store_state(name: str, around: Surroundings) -> Problem | None:
+    store = around.stores.get(name)
+    ready = None if store is None else find_condition(store.status.conditions, READY)
+    if ready is None or ready.status != "False":
+        return None
+    reason = reason_named(ready.reason) or Reason.StoreFailed
+    return Problem(reason, f"BackupStore {name}: {ready.message}", blocks=False)

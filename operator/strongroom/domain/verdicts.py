@@ -181,9 +181,9 @@ def _with_way_out(result: WorkResult) -> str:
 
 
 def _praise(result: WorkResult, held: _Holding) -> str:
-    """What the worker said of a whole success; of one that lacks copies it may have spoken of the failure."""
-    if result.message and result.reason == "Succeeded":
-        return result.message if not held.lacking else f"{result.message.rstrip('.')}."
+    """What the worker said of a whole success; of one that lacks copies it speaks of those, and so do we."""
+    if result.message and not held.lacking:
+        return result.message
     count, stores = len(result.artifacts), len(held.good)
     return f"{count} artifact{'s' * (count != 1)} verified and read back from {stores} store{'s' * (stores != 1)}."
 

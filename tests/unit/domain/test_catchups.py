@@ -68,7 +68,7 @@ def test_the_next_attempt_follows_from_what_the_status_remembers():
 def test_a_store_that_works_again_is_copied_to_soon():
     back = ready_since("2026-11-22T04:00:00Z")
     assert due(ended(), back) == ENDED
-    assert due(ended(**tried(10)), back) == at("2026-11-22T03:00Z") + 50 * MINUTE
+    assert due(ended(**tried(10)), back) == at("2026-11-22T03:00Z") + 9 * MINUTE
     assert due(ended(**tried(10)), ready_since("2026-11-22T02:30:00Z")) > at("2026-11-22T12:00Z")
     down = ready_since("2026-11-22T04:00:00Z", status="False")
     assert due(ended(**tried(10)), down) > at("2026-11-22T12:00Z")

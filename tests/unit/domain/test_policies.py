@@ -111,6 +111,27 @@ def test_points_and_bytes_are_those_the_first_store_still_holds():
     assert (seen.artifact_count, seen.total_bytes) == (2, 14)
 
 
+def test_a_store_that_is_down_makes_a_policy_unready_only_if_too_few_are_left():
+    down = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "StoreMissing",
+        "lastTransitionTime": "2026-11-22T02:00:00Z",
+    }
+    stores = {
+        name: store(name, {"conditions": [down]} if name == "usb" else None)
+        for name in ("vault", "usb", "nas")
+    }
+    around = Surroundings(stores=stores, host=host())
+
+    def troubles(**spec):
+        return [problem.reason.name for problem in find_problems(policy(stores=list(stores), **spec), around)]
+
+    assert troubles() == ["StoreMissing"]
+    assert troubles(minCopies=3) == ["StoreMissing"]
+    assert troubles(minCopies=2) == []
+
+
 def test_history_keeps_held_runs_and_those_with_artifacts_beside_the_limit():
     failed = [record(f"f{n}", n, "Failed") for n in range(1, 9)]
     kept = [record("good", 1), record("held", 1, "Failed", hold=True), record("now", 22, "Running")]
