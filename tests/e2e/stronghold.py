@@ -1,5 +1,6 @@
 """`strongroom up` as a child process, and the real kubectl against it: what the stories are told with."""
 
+import contextlib
 import json
 import os
 import signal
@@ -100,17 +101,15 @@ class Stronghold:
     def processes(self, *words: str) -> list[psutil.Process]:
         """Live processes whose command line holds all the words and this state folder."""
         found = []
-        for process in psutil.process_iter():
-            try:
-                line = process.cmdline()
-            except psutil.Error:
-                continue
+        for folder in Path("/proc").glob("[0-9]*"):
+            line = _command_line(folder)
             if (
-                process.pid != os.getpid()
-                and str(self.state) in " ".join(line)
+                any(str(self.state) in part for part in line)
+                and folder.name != str(os.getpid())
                 and all(any(word in part for part in line) for word in words)
             ):
-                found.append(process)
+                with contextlib.suppress(psutil.Error):
+                    found.append(psutil.Process(int(folder.name)))
         return found
 
     def part(self, name: str) -> list[psutil.Process]:
@@ -198,6 +197,13 @@ class Stronghold:
 
         finished: dict[str, Any] = eventually(f"backuprun {name} ends", terminal, seconds)
         return finished
+
+
+def _command_line(folder: Path) -> list[str]:
+    try:
+        return (folder / "cmdline").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def _subcommand(process: psutil.Process) -> str | None:

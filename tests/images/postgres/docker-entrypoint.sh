@@ -31,7 +31,7 @@ read_settings() {
 make_cluster() {
     (umask 077 && printf '%s\n' "$POSTGRES_PASSWORD" >/tmp/initial-password)
     [ -n "$POSTGRES_PASSWORD" ] || : >/tmp/initial-password
-    set -- --username="$POSTGRES_USER" --auth=trust
+    set -- --username="$POSTGRES_USER" --auth=trust --no-sync
     [ -z "$POSTGRES_PASSWORD" ] || set -- "$@" --pwfile=/tmp/initial-password
     # The arguments are several words, as the official image takes them.
     eval "initdb \"\$@\" $POSTGRES_INITDB_ARGS"
