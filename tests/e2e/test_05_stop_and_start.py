@@ -10,7 +10,8 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory):
-    with stronghold(tmp_path_factory.mktemp("own")) as started:
+    options = ("--engine", "unix:///nonexistent/docker.sock", "--probe-seconds", "2")
+    with stronghold(tmp_path_factory.mktemp("own"), options=options) as started:
         yield started
 
 
@@ -25,6 +26,17 @@ def test_a_part_that_dies_is_started_again(own: Stronghold, part: str) -> None:
     (process,) = own.part(part)
     process.kill()
     eventually(f"{part} is back", lambda: [p for p in own.part(part) if p.pid != process.pid], 30)
+    own.when("dockerhost", "local", "Ready", seconds=60)
+
+
+def test_parts_that_hang_are_started_again(own: Stronghold) -> None:
+    hanging = [process for part in ("operator", "agent") for process in own.part(part)]
+    for process in hanging:
+        eventually("it is known to work", lambda process=process: f"(pid {process.pid}) works" in own.log)
+        process.suspend()
+    eventually("they are gone", lambda: not any(process.is_running() for process in hanging))
+    for part in ("operator", "agent"):
+        eventually(f"{part} is back", lambda part=part: own.part(part), 30)
     own.when("dockerhost", "local", "Ready", seconds=60)
 
 

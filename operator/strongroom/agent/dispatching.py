@@ -34,13 +34,19 @@ class Dispatcher:
         means: Means,
         state: StateFolder,
         slots: Callable[[], int],
+        *,
+        beat: Callable[[], None],
     ) -> None:
-        """`slots` is how many Jobs may run at this moment: 0 while this agent may not claim at all."""
+        """`slots` is how many Jobs may run at this moment: 0 while this agent may not claim at all.
+
+        `beat` is called for every pass, and for every Job that one looks at.
+        """
         self._settings = settings
         self._identity = identity
         self._means = means
         self._state = state
         self._slots = slots
+        self._beat = beat
         self._known: dict[str, Job] = {}
         self._executions: dict[str, Execution] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -131,6 +137,7 @@ class Dispatcher:
     async def _cancel_orphans(self) -> None:
         """Executions whose Job is not known: deleted, perhaps while nobody watched; or only out of sight."""
         for uid, execution in list(self._executions.items()):
+            self._beat()
             if uid not in self._known and await self._is_gone(execution.plan):
                 execution.cancel()
 
@@ -144,6 +151,7 @@ class Dispatcher:
     async def _pass_for_ever(self) -> None:
         while True:
             self._wake.clear()
+            self._beat()
             if not await self._pass():
                 await asyncio.sleep(pause_seconds(1))
             try:
@@ -157,6 +165,7 @@ class Dispatcher:
         await self._cancel_orphans()
         is_well = True
         for job in oldest_first(list(self._known.values())):
+            self._beat()
             try:
                 await self._look_at(job)
             except (ApiError, OSError) as error:

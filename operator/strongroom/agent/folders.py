@@ -2,6 +2,7 @@
 
     agent.lock    held for the agent's life
     identity      name under which this folder's agent claims
+    alive         touched while the agent's loops go round (pulse.py)
     jobs/<uid>/   plan.json order.json outcome.json hold.json secrets/ scratch/ journal/
                   attempts/<n>/{attempt,mounts,gate}.json passwd gate.log gate/ output/{result.json,progress.jsonl,stderr.log}
 

@@ -36,10 +36,11 @@ class Registration:
         running: Callable[[], int],
         claimable: Callable[[], None],
         engine_facts: Callable[[], dict[str, Any]],
+        beat: Callable[[], None],
     ) -> None:
         """`running` counts the Jobs for the heartbeat; `claimable` is called when the standing has become better.
 
-        `engine_facts` are the fields of the status that the Engine decides.
+        `engine_facts` are the fields of the status that the Engine decides; `beat` is called at every turn.
         """
         self._client = client
         self._settings = settings
@@ -47,6 +48,7 @@ class Registration:
         self._running = running
         self._claimable = claimable
         self._engine_facts = engine_facts
+        self._turn_begins = beat
         timing = settings.timing
         self._lease = LeaseLock(
             client,
@@ -72,6 +74,7 @@ class Registration:
         timing = self._settings.timing
         renew_at = 0.0
         while True:
+            self._turn_begins()
             now = asyncio.get_running_loop().time()
             pause = min(SOONEST_HEARTBEAT_SECONDS, timing.renew_seconds)
             try:

@@ -12,6 +12,7 @@ from strongroom.agent.execution import Means
 from strongroom.agent.folders import StateFolder, StateTaken
 from strongroom.agent.isolations import Isolations
 from strongroom.agent.joining import credential_path
+from strongroom.agent.pulse import Pulse
 from strongroom.agent.registration import Registration
 from strongroom.agent.settings import AgentSettings
 from strongroom.agent.sweeping import sweep
@@ -58,8 +59,14 @@ async def _serve(settings: AgentSettings, state: StateFolder) -> None:
         client = await stack.enter_async_context(connect(settings.kubeconfig, component="strongroom-agent"))
         means = Means(client, Isolations(settings, identity), settings.timing, Undoing(settings))
         watch = EngineWatch(settings, lambda engine: sweep(engine, state, identity))
+        pulse = Pulse(settings.state_dir, ("registration", "dispatcher"))
         dispatcher = Dispatcher(
-            settings, identity, means, state, lambda: 0 if stop.is_set() else registration.slots()
+            settings,
+            identity,
+            means,
+            state,
+            lambda: 0 if stop.is_set() else registration.slots(),
+            beat=pulse.of("dispatcher"),
         )
         registration = Registration(
             client,
@@ -68,10 +75,12 @@ async def _serve(settings: AgentSettings, state: StateFolder) -> None:
             running=lambda: dispatcher.running,
             claimable=dispatcher.wake,
             engine_facts=lambda: watch.facts,
+            beat=pulse.of("registration"),
         )
         log.info("agent %s starts for DockerHost %s/%s", identity, settings.namespace, settings.host_name)
+        living = asyncio.create_task(pulse.run())
         await dispatcher.resume()
-        parts = [asyncio.create_task(part.run()) for part in (registration, dispatcher, watch)]
+        parts = [living, *(asyncio.create_task(part.run()) for part in (registration, dispatcher, watch))]
         if (own := credential_path(settings.state_dir)) == settings.kubeconfig:
             parts.append(asyncio.create_task(CredentialKeeper(client, own).run()))
         try:

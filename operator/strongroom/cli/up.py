@@ -16,14 +16,18 @@ from typing import Any
 
 import click
 
+from strongroom.agent.pulse import pulse_path
 from strongroom.cli.agentoptions import agent_options, agent_words
 from strongroom.cli.logs import configure_logging
-from strongroom.cli.supervisor import Part, supervise
+from strongroom.cli.supervisor import PROBE_SECONDS, Part, TouchedFile, supervise
 
 logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.2
+_LIVING_SECONDS = 3.0
 _LOCK_SECONDS = 25.0
+_PROBES_OF_SILENCE = 3
+"""For so long an agent that says nothing is not yet suspected; it speaks every two seconds."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class UpSettings:
     namespace: str
     served: tuple[str, ...]
     tick_seconds: float
+    probe_seconds: float
     agent_words: tuple[str, ...]
     """The agent's own options."""
 
@@ -102,6 +107,13 @@ class UpSettings:
     show_default=True,
     help="How often the operator looks at everything again.",
 )
+@click.option(
+    "--probe-seconds",
+    type=click.FloatRange(1, 300),
+    default=PROBE_SECONDS,
+    show_default=True,
+    help="How often each part is asked whether it lives. One that hangs four times in a row is killed and started again.",
+)
 def up(state: Path, **options: Any) -> None:
     """Run API server, operator and agent on this host, until Ctrl-C or SIGTERM.
 
@@ -123,16 +135,19 @@ def up(state: Path, **options: Any) -> None:
 def _only_one(state_dir: Path) -> Iterator[int]:
     """Hold the state folder's lock and give its descriptor, which the parts inherit.
 
-    So a new `up` waits for the parts of a killed one, and two operators never share one identity.
+    So a new `up` waits for the parts of a killed one, and two operators never share one identity. Another lock is the
+    supervisor's alone: as long as it lives, waiting for its parts would be in vain.
     """
-    with (state_dir / "up.lock").open("w") as lock:
-        deadline = time.monotonic() + _LOCK_SECONDS
-        while not _locked(lock.fileno()):
-            if time.monotonic() > deadline:
-                raise click.ClickException(
-                    f"another `strongroom up` uses {state_dir}; stop it, or choose another --state"
-                )
-            time.sleep(_POLL_SECONDS)
+    refusal = click.ClickException(
+        f"another `strongroom up` uses {state_dir}; stop it, or choose another --state"
+    )
+    with (state_dir / "supervisor.lock").open("w") as own, (state_dir / "up.lock").open("w") as lock:
+        for descriptor, patience_seconds in ((own.fileno(), _LIVING_SECONDS), (lock.fileno(), _LOCK_SECONDS)):
+            deadline = time.monotonic() + patience_seconds
+            while not _locked(descriptor):
+                if time.monotonic() > deadline:
+                    raise refusal
+                time.sleep(_POLL_SECONDS)
         yield lock.fileno()
 
 
@@ -151,7 +166,7 @@ async def _run(settings: UpSettings, lock: int) -> None:
     settings.metrics_port_file.unlink(missing_ok=True)
     announcing = asyncio.create_task(_announce(settings))
     try:
-        await supervise(_parts(settings), stop, keep_open=(lock,))
+        await supervise(_parts(settings), stop, keep_open=(lock,), probe_seconds=settings.probe_seconds)
     finally:
         announcing.cancel()
 
@@ -167,16 +182,13 @@ def _parts(settings: UpSettings) -> list[Part]:
         while not await _apiserver_is_healthy(settings):
             await asyncio.sleep(_POLL_SECONDS)
 
-    async def always() -> bool:
-        return True
-
     return [
         Part(
             "apiserver",
             (*strongroom, "apiserver", "--state", str(folder), "--bind", settings.bind, "--port", str(settings.port),
              *(word for name in settings.names for word in ("--advertise", name))),
             at_once,
-            lambda: _apiserver_is_healthy(settings),
+            lambda: lambda: _apiserver_is_healthy(settings),
         ),
         Part(
             "operator",
@@ -186,7 +198,7 @@ def _parts(settings: UpSettings) -> list[Part]:
                 "--metrics-port-file", str(settings.metrics_port_file), "--tick-seconds", str(settings.tick_seconds),
             ),
             when_served,
-            lambda: _operator_is_healthy(settings),
+            lambda: lambda: _operator_is_healthy(settings),
         ),
         Part(
             "agent",
@@ -196,7 +208,7 @@ def _parts(settings: UpSettings) -> list[Part]:
                 *(word for namespace in settings.served for word in ("--serve-namespace", namespace)),
             ),
             when_served,
-            always,
+            lambda: TouchedFile(pulse_path(settings.state_dir / "agent"), _PROBES_OF_SILENCE * settings.probe_seconds),
         ),
     ]  # fmt: skip
 
