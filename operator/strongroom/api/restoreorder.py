@@ -86,6 +86,10 @@ class RestoreOrder(StrictFields):
         default=None, description="Services stopped around the swap: `stop` and `stopTimeout` alone."
     )
     health_check: HealthCheck | None = Field(default=None, description="Checked after services are started.")
+    safety_run: ResourceName | None = Field(
+        default=None,
+        description="BackupRun that holds the present state: the way back where there is no other.",
+    )
     keeps_replaced: bool = Field(
         default=True,
         description="Whether what was replaced is kept (a Drop order ends that) or dropped at once.",

@@ -182,6 +182,7 @@ def build_restore_order(
         strategy=spec.strategy,
         hooks=Hooks(stop=spec.stop_services, stop_timeout=spec.stop_timeout) if spec.stop_services else None,
         health_check=spec.health_check,
+        safety_run=request.status.safety_run,
         keeps_replaced=keeps_replaced(request),
         allow_special_files=spec.allow_special_files,
         jobs=spec.jobs,

@@ -52,3 +52,27 @@ def test_a_plan_tells_what_would_be_done_and_changes_nothing(shop: Restorable) -
     assert plan.items[0].overwrites
     assert plan.stores == ["disk"]
     assert shop.state() == before
+
+
+@pytest.mark.parametrize("strategy", ["Clean", "DropAndCreate"])
+def test_other_strategies_restore_over_the_present_database_and_keep_nothing(
+    shop: Restorable, strategy: str
+) -> None:
+    before = shop.server.content_hashes(shop.name)
+    shop.server.execute("DELETE FROM shop.order_line", shop.name)
+    shop.server.execute(f"ALTER DATABASE \"{shop.name}\" SET work_mem = '7MB'")
+    shop.restore(strategy=strategy)
+    assert shop.state() == (before, [])
+    with shop.server.connect(shop.name) as connection:
+        assert connection.execute("SHOW work_mem").fetchone() == ("7MB",)
+
+
+def test_a_table_that_only_the_target_has_keeps_clean_from_doing_anything(shop: Restorable) -> None:
+    shop.server.execute("CREATE TABLE later (id bigint REFERENCES shop.customer)", shop.name)
+    shop.server.execute("DELETE FROM shop.order_line", shop.name)
+    before = shop.state()
+    shop.refuse("RestoreFailed", "cannot drop", strategy="Clean")
+    assert shop.state() == before
+    shop.uid += "2"
+    shop.restore()
+    assert shop.server.row_counts(shop.name)["shop.order_line"] == 2000

@@ -23,8 +23,9 @@ _RUN = """
 import sys
 from pathlib import Path
 from strongroom.worker.run import WorkerPaths, run_worker
-order, secrets, result, scratch, *folders = sys.argv[1:]
-sys.exit(run_worker(WorkerPaths(Path(order), Path(secrets), Path(result), Path(scratch), folders)))
+order, secrets, result, scratch, journal, roll_back, *folders = sys.argv[1:]
+more = {"journal": Path(journal) if journal else None, "roll_back": bool(roll_back)}
+sys.exit(run_worker(WorkerPaths(Path(order), Path(secrets), Path(result), Path(scratch), folders, **more)))
 """
 
 
@@ -53,6 +54,7 @@ class Workshop:
     user: str
     client_folders: Sequence[str] = FOLDERS
     environment: dict[str, str] = field(default_factory=lambda: {"PATH": os.environ["PATH"]})
+    journal: Path | None = None
 
     def __post_init__(self) -> None:
         self.store.mkdir(exist_ok=True)
@@ -110,12 +112,15 @@ class Workshop:
             },
         }
 
-    def start(self, order: dict[str, Any]) -> "subprocess.Popen[str]":
+    def start(self, order: dict[str, Any], *, roll_back: bool = False) -> "subprocess.Popen[str]":
         (self.folder / "order.json").write_text(json.dumps(order))
         self.result.unlink(missing_ok=True)
         paths = [self.folder / "order.json", self.folder / "secrets", self.result, self.folder / "scratch"]
         return subprocess.Popen(
-            [sys.executable, "-c", _RUN, *paths, *self.client_folders],
+            [
+                *(sys.executable, "-c", _RUN, *paths, str(self.journal or ""), "1" * roll_back),
+                *self.client_folders,
+            ],
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

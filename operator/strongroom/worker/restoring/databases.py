@@ -10,6 +10,7 @@ from strongroom.sources.postgres.clients import find_clients
 from strongroom.sources.postgres.planning import Owner
 from strongroom.sources.postgres.restoring.contents import Contents, HeadReader
 from strongroom.sources.postgres.restoring.databases import DatabaseRestoration
+from strongroom.sources.postgres.restoring.overwriting import OverwritingRestoration
 from strongroom.sources.postgres.restoring.planning import plan_contents
 from strongroom.sources.postgres.restoring.reaching import Means, Reach, reach_server
 from strongroom.sources.postgres.restoring.roles import KnownRoles
@@ -37,7 +38,10 @@ class Servers:
 
     def build(self, file: ManifestFile) -> Restoration:
         """The restoration of one database."""
-        return DatabaseRestoration(self.target(file))
+        target = self.target(file)
+        if self._order.strategy == "Swap":
+            return DatabaseRestoration(target)
+        return OverwritingRestoration(target, self._order.strategy)
 
     def target(self, file: ManifestFile) -> Target:
         """Where that database goes."""

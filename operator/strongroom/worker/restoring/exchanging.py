@@ -67,10 +67,13 @@ class Exchange:
                 self._check()
 
     def _swap(self, item: Item) -> None:
+        if item.goes_over and self.order.strategy == "DropAndCreate":
+            self.gathered.overwritten.append(item.name)
         replaced = item.restoration.swap()
         if replaced is not None:
             self.gathered.replaced.append(replaced)
         if item.goes_over:
+            self.gathered.overwritten += [item.name] if item.name not in self.gathered.overwritten else []
             self.gathered.compare(item.restoration.compare(), item.name)
 
     def _check(self) -> None:
@@ -88,6 +91,17 @@ class Exchange:
         failure = _failure_of(error)
         self.notebook.write(phase="RollingBack", reason=failure.reason.name, message=failure.message)
         self.put_back()
+        if self.gathered.overwritten:
+            names = ", ".join(self.gathered.overwritten)
+            raise StrongroomError(
+                failure.reason, f"{failure.message}; {names}: {self._way_back()}"
+            ) from error
+
+    def _way_back(self) -> str:
+        run = self.order.safety_run
+        if run is None:
+            return "the old state is gone, and no safety backup was made"
+        return f"the old state is gone: restore the safety backup, BackupRun {run}"
 
     def put_back_if_begun(self) -> None:
         """After a failure of an attempt that found an earlier one's exchange."""

@@ -67,10 +67,6 @@ def _lacking(chosen: Chosen, what: str, there: Sequence[str]) -> StrongroomError
 
 def build_items(task: Task, order: RestoreOrder, shelf: Shelf) -> list[Item]:
     """Everything that is restored. Raises what reaching the servers raises."""
-    if order.strategy != "Swap":
-        raise StrongroomError(
-            Reason.Unsupported, f"strategy {order.strategy}: this version exchanges names (Swap)"
-        )
     files = select_files(shelf.chosen, order.choice)
     if order.mode == "Directory":
         return [Item(file, made, tuple) for file, made in build_trees(task, order, shelf, files)]

@@ -107,20 +107,20 @@ class _Restore:
 
     def _prepare(self, items: Sequence[Item]) -> None:
         """All of the new, whole and compared, beside the old."""
-        states = [item.restoration.find_state() for item in items]
-        if any(state in _EXCHANGED for state in states):
-            if State.Untouched in states:
-                raise StrongroomError(
-                    Reason.RestoreFailed, "an earlier attempt was ended while it put back the old"
-                )
-            return
-        self._refuse_unconfirmed([item.restoration.plan() for item in items])
-        self._services.find()
-        for item, state in zip(items, states, strict=True):
-            if state is not State.Prepared:
-                self._read(item)
+        states = {item.file.artifact.file: item.restoration.find_state() for item in items}
+        kept = [item for item in items if not item.goes_over]
+        if any(states[item.file.artifact.file] in _EXCHANGED for item in kept):
+            if any(states[item.file.artifact.file] is State.Untouched for item in kept):
+                words = "an earlier attempt was ended while it put back the old"
+                raise StrongroomError(Reason.RestoreFailed, words)
+        else:
+            self._refuse_unconfirmed([item.restoration.plan() for item in items])
+            self._services.find()
         for item in items:
-            if not item.goes_over:
+            if states[item.file.artifact.file] is State.Untouched:
+                self._read(item)
+        for item in kept:
+            if states[item.file.artifact.file] not in _EXCHANGED:
                 with self._steps.step("Compare", item.source, item.file.artifact.database):
                     self._gathered.compare(item.restoration.compare(), item.name)
 

@@ -23,14 +23,14 @@ _GROWTH = 1.3
 """A database takes about so much more room than the rows in its dump: indexes, and what each row has around it."""
 
 
-def plan_database(target: Target) -> PlannedItem:
-    """See Restoration.plan."""
+def plan_database(target: Target, *, beside: bool = True) -> PlannedItem:
+    """See Restoration.plan. `beside`: whether a second database is made while the present one stands."""
     _refuse_old_server(target)
     with target.open_entry() as session:
         found = _look(session, target)
     _refuse_what_is_there(target, found)
     _refuse_without_rights(target, found)
-    needed, free = _room(target, found)
+    needed, free = _room(target, found) if beside else (None, None)
     artifact = target.file.artifact
     return PlannedItem(
         source=artifact.source,

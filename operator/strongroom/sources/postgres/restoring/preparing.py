@@ -99,7 +99,8 @@ class DatabaseIntake:
     def _begin(self, archive: Archive) -> "Filling":
         filling = Filling(self._target, self._head.finish(), archive)
         self._opened.enter_context(filling)
-        filling.make()
+        filling.make_empty()
+        filling.define()
         return filling
 
     def __enter__(self) -> Self:
@@ -117,8 +118,10 @@ class DatabaseIntake:
 class Filling:
     """A database made empty, defined, and completed when its rows are there. As a context manager it ends its session."""
 
-    def __init__(self, target: Target, contents: Contents, archive: Archive) -> None:
-        """Nothing is made yet."""
+    def __init__(
+        self, target: Target, contents: Contents, archive: Archive, *, database: str | None = None
+    ) -> None:
+        """Nothing is made yet. `database` is filled, or else the one that is prepared."""
         self._target = target
         self._contents = contents
         self._archive = archive
@@ -129,12 +132,13 @@ class Filling:
             self._present = read_database(session, target.database) if target.overwrites else None
             self._options = ["--no-tablespaces"] if _lacks_tablespaces(session, contents) else []
         owner = owner_of(target, self._present, self._role)
+        self._database = database or target.prepared
         self.loading = Loading(
-            target.reach, self._role, target.prepared, owner, target.jobs, tuple(self._options)
+            target.reach, self._role, self._database, owner, target.jobs, tuple(self._options)
         )
 
-    def make(self) -> None:
-        """Roles that are missing, the database, and its definitions; then rows may come."""
+    def make_empty(self) -> None:
+        """Roles that are missing, and the database."""
         target, owner = self._target, self.loading.owner
         with target.open_entry() as session:
             wanted = {*self._contents.roles, owner}
@@ -142,12 +146,15 @@ class Filling:
             session.run("set statement_timeout = 0")
             session.run(
                 create_statement(
-                    target.prepared, owner, making_of(self._present, self._contents), self._present
+                    self._database, owner, making_of(self._present, self._contents), self._present
                 )
             )
+
+    def define(self) -> None:
+        """Its definitions; then rows may come."""
         self.loading.define(self._archive)
         if self._role.is_superuser:
-            session = self._opened.enter_context(target.reach.open_working(target.prepared))
+            session = self._opened.enter_context(self._target.reach.open_working(self._database))
             refuse_lent_rights(session, self._contents.later)
             self._lending = Lending(session, self._contents.later)
 
@@ -156,7 +163,7 @@ class Filling:
         self.loading.complete(self._archive, rows=rows)
         if self._lending is not None:
             self._lending.take_back()
-        with self._target.reach.open_working(self._target.prepared) as session:
+        with self._target.reach.open_working(self._database) as session:
             session.run("ANALYZE")
 
     def __enter__(self) -> Self:

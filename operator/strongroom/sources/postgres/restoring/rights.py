@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.sources.postgres.access import Session
-from strongroom.sources.postgres.restoring.quoting import identifier, literal
+from strongroom.sources.postgres.restoring.quoting import identifier, literal, literals
 
 _OWNED = """
 select c.oid, c.relowner, c.relnamespace, c.relkind, r.rolname, n.nspname, c.relname
@@ -35,6 +35,10 @@ cross join lateral (values
   ('USAGE ON SCHEMA ', quote_ident(n.nspname), has_schema_privilege(r.oid, n.oid, 'usage'))
 ) w(priv, onto, has)
 where not r.rolsuper and not w.has
+"""
+_LACKING_CREATION = """
+select rolname from pg_catalog.pg_roles
+where not rolsuper and rolname in ({names}) and not has_database_privilege(rolname, {database}, 'create')
 """
 _QUALIFIED = r'((?:"(?:[^"]|"")*"|[^\s".(]+)\.(?:"(?:[^"]|"")*"|[^\s".(]+))'
 _FOREIGN_KEY = re.compile(
@@ -127,7 +131,24 @@ class Lending:
         for what, role in self._lent:
             session.run(f"GRANT {what} TO {identifier(role)}")
 
+    def lend_creation(self, database: str, roles: Iterable[str]) -> None:
+        """Lend the right to make schemas, too, to those of the roles that lack it."""
+        query = _LACKING_CREATION.format(names=literals(sorted(roles)), database=literal(database))
+        for (role,) in self._session.rows(query) if roles else []:
+            what = f"CREATE ON DATABASE {identifier(database)}"
+            self._session.run(f"GRANT {what} TO {identifier(role)}")
+            self._lent.append((what, role))
+
     def take_back(self) -> None:
-        """Leave the privileges as the archive has them."""
+        """Leave the privileges as the archive has them. What has been dropped meanwhile has taken its own along."""
         for what, role in self._lent:
-            self._session.run(f"REVOKE {what} FROM {identifier(role)}")
+            if self._is_there(what):
+                self._session.run(f"REVOKE {what} FROM {identifier(role)}")
+        self._lent = []
+
+    def _is_there(self, what: str) -> bool:
+        kind, _, name = what.partition(" ON ")[2].partition(" ")
+        if kind == "DATABASE":
+            return True
+        lookup = "to_regnamespace" if kind == "SCHEMA" else "to_regclass"
+        return bool(self._session.rows(f"select pg_catalog.{lookup}({literal(name)}) is not null")[0][0])

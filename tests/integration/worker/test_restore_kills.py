@@ -1,0 +1,84 @@
+"""SIGKILL to a worker that restores, at every step: the next one goes on, or puts the old back as if nothing had been."""
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from tests.integration.postgres import Server
+from tests.integration.worker.restorations import Restorable, restorable
+
+NEVER = {"url": "http://127.0.0.1:9/", "timeout": "60s"}
+STEPS = ["Fetch", "Restore", "Compare", "Swap", "HealthCheck"]
+
+
+@pytest.fixture(scope="module")
+def shop(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restorable]:
+    with restorable(tmp_path_factory.mktemp("kills"), server) as made:
+        made.workshop.journal = made.workshop.folder / "journal"
+        made.back_up()
+        made.whole = made.server.content_hashes(made.name)  # type: ignore[attr-defined]
+        yield made
+
+
+@pytest.fixture
+def damaged(shop: Restorable) -> Restorable:
+    """Damaged anew, for a request of its own."""
+    shop.uid = f"uid-{secrets.token_hex(4)}"
+    shop.workshop.journal = shop.workshop.folder / shop.uid
+    shop.server.execute("DELETE FROM shop.order_line WHERE quantity < 5", shop.name)
+    return shop
+
+
+def kill_at(shop: Restorable, step: str) -> None:
+    """Start a restore that ends at its health check at the latest, and kill it once it tells of that step."""
+    process = shop.workshop.start(shop.order(healthCheck=NEVER))
+    assert process.stdout is not None
+    assert any(f'"stage":"{step}"' in line for line in process.stdout)
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_what_a_killed_worker_leaves_is_put_back_and_another_attempt_completes_it(
+    damaged: Restorable, step: str
+) -> None:
+    shop = damaged
+    before = shop.state()
+    kill_at(shop, step)
+    finished = shop.workshop.finish(shop.workshop.start(shop.order(), roll_back=True))
+    assert (finished.result.outcome, finished.result.reason) == ("Succeeded", "Succeeded"), finished.result
+    assert finished.result.restore is not None
+    assert finished.result.restore.rolled_back
+    assert shop.state() == before
+    kill_at(shop, step)
+    finished = shop.restore(keepsReplaced=False)
+    assert shop.server.content_hashes(shop.name) == shop.whole  # type: ignore[attr-defined]
+    assert shop.beside() == []
+
+
+def test_an_application_that_does_not_get_well_gets_its_old_database_back(damaged: Restorable) -> None:
+    before = damaged.state()
+    check = {"url": "http://127.0.0.1:9/", "timeout": "1s"}
+    finished = damaged.refuse("HealthCheckFailed", "expected status 200", healthCheck=check)
+    assert finished.result.restore is not None
+    assert finished.result.restore.rolled_back
+    states = {step.name: step.state for step in finished.result.restore.steps}
+    assert (states["Swap"], states["HealthCheck"], states["RollBack"]) == (
+        "RolledBack",
+        "Failed",
+        "Succeeded",
+    )
+    assert damaged.state() == before
+
+
+def test_a_worker_told_to_stop_while_it_waits_for_health_puts_the_old_back(damaged: Restorable) -> None:
+    before = damaged.state()
+    process = damaged.workshop.start(damaged.order(healthCheck=NEVER))
+    assert process.stdout is not None
+    assert any('"stage":"HealthCheck"' in line for line in process.stdout)
+    process.terminate()
+    finished = damaged.workshop.finish(process)
+    assert finished.result.reason == "Cancelled"
+    assert finished.result.restore is not None
+    assert finished.result.restore.rolled_back
+    assert damaged.state() == before
