@@ -249,7 +249,7 @@ class BackupStoreStatus(Fields):
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
-        description="Ready: whether the store can be listed and written.",
+        description="Ready: whether the store can be listed and written; PlaceShared when another store is the same place.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     type: Annotated[str, Field(max_length=16)] | None = Field(

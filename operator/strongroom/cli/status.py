@@ -30,6 +30,7 @@ from strongroom.cli.worries import (
     find_last_failure,
     find_policy_notes,
     find_policy_worries,
+    find_store_notes,
     find_untrusted_notes,
 )
 from strongroom.kube.client import KubeClient
@@ -96,6 +97,7 @@ async def _find(client: KubeClient, namespace: str | None, now: datetime) -> Fin
         notes += [*find_copy_notes(policy), *find_drill_notes(policy), *find_untrusted_notes(policy)]
         worries += found
     for store in stores:
+        notes += find_store_notes(store)
         worries += find_condition_worries(
             f"BackupStore {called(store.meta)}", store.status.conditions, ("Ready",)
         )

@@ -8,13 +8,14 @@ from strongroom.api.conditions import (
     DRILLED,
     ENGINE_READY,
     FRESH,
+    PLACE_SHARED,
     READY,
     UNTRUSTED_POINTS,
     Condition,
     find_condition,
 )
 from strongroom.api.fields import format_time
-from strongroom.api.resources import BackupPolicy, DockerHost, ObjectMeta
+from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost, ObjectMeta
 from strongroom.domain.freshness import ON_DEMAND
 
 _NO_ALARM = frozenset({"CouldNotRun", "TooSlow"})
@@ -79,6 +80,12 @@ def find_untrusted_notes(policy: BackupPolicy) -> list[str]:
     """What lies in its stores and was changed, moved or put there by others, or is not signed where it must be."""
     found = find_condition(policy.status.conditions, UNTRUSTED_POINTS)
     return [] if found is None else [f"BackupPolicy {called(policy.meta)}: {found.message}"]
+
+
+def find_store_notes(store: BackupStore) -> list[str]:
+    """A store that is the same place as another."""
+    found = find_condition(store.status.conditions, PLACE_SHARED)
+    return [] if found is None else [f"BackupStore {called(store.meta)}: {found.message}"]
 
 
 def find_last_failure(policy: BackupPolicy) -> str | None:

@@ -1,5 +1,6 @@
 """BackupStores: a status from what Jobs say, and a Job that asks when none has."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from strongroom.api.resources import BackupStore, DockerHost
@@ -7,6 +8,7 @@ from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.domain.jobs import CHECK_DEADLINE, build_store_check_job
 from strongroom.domain.jobstates import JobState
+from strongroom.domain.places import place_of, share_a_place
 from strongroom.domain.policies import is_ready
 from strongroom.domain.runs import GRACE
 from strongroom.domain.stores import StoreFacts, build_store_status, next_check, next_host
@@ -30,6 +32,7 @@ async def reconcile_store(context: Context, key: Key) -> datetime | None:
         live_hosts=sorted(live),
         records=context.observed.runs_in(key.namespace),
         now=context.now(),
+        same_place=_same_place(context, store, hosts),
     )
     await context.write_status(STORES, store.meta, store.status, build_store_status(facts))
     for job in checks:
@@ -84,6 +87,19 @@ def _hosts(context: Context, store: BackupStore) -> dict[str, DockerHost]:
         ]
         hosts = {host.key: host for host in own} if len(own) == 1 else {}
     return {"/".join(key): host for key, host in hosts.items()}
+
+
+def _same_place(context: Context, store: BackupStore, hosts: Collection[str]) -> list[str]:
+    """Names of the namespace's other stores that are the same folder or bucket."""
+    return sorted(
+        other.meta.name
+        for other in context.observed.stores.values()
+        if other.meta.namespace == store.meta.namespace
+        and other.meta.name != store.meta.name
+        and other.meta.deletion_timestamp is None
+        and place_of(other.spec) == place_of(store.spec)  # cheap, and rarely so
+        and share_a_place((store.spec, hosts), (other.spec, _hosts(context, other)))
+    )
 
 
 async def _check_if_due(

@@ -46,6 +46,11 @@ def using_store(objects: Objects, store: Name) -> Iterator[Key]:
     yield from open_requests(objects)
 
 
+def beside_store(objects: Objects, store: Name) -> Iterator[Key]:
+    """The namespace's other stores: they may be the same place, or be so no more."""
+    yield from (Key(STORES, *name) for name in objects.stores if name[0] == store[0] and name != store)
+
+
 def judged_by(objects: Objects, store: Name) -> list[Key]:
     """Ended runs that have, or lack, a copy in a store: whether their copies satisfy 3-2-1 depends on it."""
     return [

@@ -142,13 +142,15 @@ class Observed(Objects):
             and before.status.conditions == after.status.conditions
         ):
             return [key]
-        judged = concerns.judged_by(self, name) if before is None or before.spec != after.spec else []
-        return [key, *judged, *concerns.using_store(self, name)]
+        is_moved = before is None or before.spec != after.spec
+        touched = [*concerns.judged_by(self, name), *concerns.beside_store(self, name)] if is_moved else []
+        return [key, *touched, *concerns.using_store(self, name)]
 
     def _drop_store(self, name: Name) -> list[Key]:
         self.stores.pop(name, None)
         self.contacts.forget(name)
-        return [*concerns.judged_by(self, name), *concerns.using_store(self, name)]
+        beside = concerns.beside_store(self, name)
+        return [*concerns.judged_by(self, name), *beside, *concerns.using_store(self, name)]
 
     def _remember_host(self, key: Key, body: Object) -> list[Key]:
         name = (key.namespace, key.name)

@@ -1,7 +1,7 @@
 """Where a store is: two stores of one policy may be one and the same place, and then one disk's death takes both copies."""
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from strongroom.api.backupstore import BackupStoreSpec
 
@@ -27,3 +27,16 @@ def find_twins(names: Iterable[str], stores: Mapping[str, BackupStoreSpec]) -> t
         if name in stores and (other := seen.setdefault(place_of(stores[name]), name)) != name:
             return other, name
     return None
+
+
+def share_a_place(
+    one: tuple[BackupStoreSpec, Collection[str]], other: tuple[BackupStoreSpec, Collection[str]]
+) -> bool:
+    """Whether two stores are one place; each comes with the hosts that it is used from.
+
+    A folder is a host's own: the same path on two hosts is two places.
+    """
+    (first, first_hosts), (second, second_hosts) = one, other
+    if place_of(first) != place_of(second):
+        return False
+    return first.local is None or not set(first_hosts).isdisjoint(second_hosts)

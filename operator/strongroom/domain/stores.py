@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from strongroom.api.backupstore import BackupStoreStatus
-from strongroom.api.conditions import READY, Condition, build_condition, find_condition, with_condition
+from strongroom.api.conditions import (
+    PLACE_SHARED,
+    READY,
+    Condition,
+    build_condition,
+    find_condition,
+    with_condition,
+)
 from strongroom.api.errors import Reason, excerpt
 from strongroom.api.fields import DNS_LABEL
 from strongroom.api.resources import BackupStore
@@ -45,6 +52,8 @@ class StoreFacts:
     """Those of them that can be asked."""
     records: Sequence[RunRecord]
     now: datetime
+    same_place: Sequence[str] = ()
+    """Other stores of the namespace that are this very folder or bucket."""
 
 
 def build_store_status(facts: StoreFacts) -> BackupStoreStatus:
@@ -53,7 +62,7 @@ def build_store_status(facts: StoreFacts) -> BackupStoreStatus:
     update: dict[str, object] = {
         "observed_generation": store.meta.generation,
         "type": store.spec.type,
-        "conditions": with_condition(status.conditions, _ready(facts)),
+        "conditions": _conditions(facts),
     }
     current = _current(facts)
     if current:
@@ -122,6 +131,30 @@ def _refusal(store: BackupStore) -> tuple[Reason, str] | None:
 def _is_known_ready(store: BackupStore) -> bool:
     ready = find_condition(store.status.conditions, READY)
     return ready is not None and ready.status == "True" and ready.observed_generation == store.meta.generation
+
+
+def _conditions(facts: StoreFacts) -> list[Condition]:
+    others = [
+        known for known in facts.store.status.conditions if known.type != PLACE_SHARED or facts.same_place
+    ]
+    conditions = with_condition(others, _ready(facts))
+    return with_condition(conditions, _place_shared(facts)) if facts.same_place else conditions
+
+
+def _place_shared(facts: StoreFacts) -> Condition:
+    names = ", ".join(facts.same_place)
+    return build_condition(
+        PLACE_SHARED,
+        status=True,
+        reason="SamePlace",
+        message=(
+            f"This store is the same place as BackupStore {names}: for 3-2-1 they count as one copy, and what dies with "
+            "one is gone from all. Let the policies name one of them and delete the others (deleting a BackupStore "
+            "deletes no backup), or give each a place of its own."
+        ),
+        now=facts.now,
+        generation=facts.store.meta.generation,
+    )
 
 
 def _ready(facts: StoreFacts) -> Condition:

@@ -183,3 +183,22 @@ async def test_nothing_is_written_while_nothing_happens(world, agent):
         before = await versions()
         await asyncio.sleep(2)
         assert await versions() == before
+
+
+async def test_two_stores_that_are_one_place_say_so_until_one_moves(world, agent):
+    await world.store(path="/backups")
+    await world.policy()
+    async with world.operator():
+        await world.until_condition(STORES, "vault", "Ready", "True")
+        assert await world.condition(STORES, "vault", "PlaceShared") == {}
+        await world.store("twin", path="/backups/")
+        for name, other in (("vault", "twin"), ("twin", "vault")):
+            found = await world.until_condition(STORES, name, "PlaceShared", "True", "SamePlace")
+            assert f"BackupStore {other}" in found["message"]
+        await world.client.patch(STORES, world.namespace, "twin", {"spec": {"local": {"path": "/other"}}})
+
+        async def alone():
+            names = ("vault", "twin")
+            return not any([await world.condition(STORES, name, "PlaceShared") for name in names])
+
+        await until(alone, "neither is told to share its place")

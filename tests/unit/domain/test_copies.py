@@ -17,7 +17,7 @@ from strongroom.domain.copies import (
     merge_copies,
 )
 from strongroom.domain.holdings import find_holdings, find_wanted, judge_holdings
-from strongroom.domain.places import find_twins, place_of
+from strongroom.domain.places import find_twins, place_of, share_a_place
 from strongroom.domain.policies import Surroundings, find_problems
 from strongroom.domain.runrecords import Deletions, Lack, counts, newest_success, record_run
 
@@ -247,3 +247,13 @@ def test_a_run_without_a_good_copy_of_this_policy_is_not_copied(changes):
     good = changes.pop("good", ("vault",))
     phase = changes.pop("phase", "Succeeded")
     assert wanted([replace(record("a", 20, phase, good=good, lacks=["usb"]), **changes)]) == []
+
+
+def test_a_folder_is_shared_on_one_host_and_a_bucket_from_anywhere():
+    here, there = {"default/a"}, {"default/b"}
+    assert share_a_place((DISK, here), (store(local={"path": "/x/../" + DISK.local.path}).spec, here | there))
+    assert not share_a_place((DISK, here), (DISK, there)), "a path is its host's own"
+    assert not share_a_place((DISK, set()), (DISK, set())), "nobody knows on which host"
+    assert not share_a_place((DISK, here), (TAPE, here))
+    bucket = store(local=None, s3=BUCKET | {"credentialsSecret": {"name": "keys"}}).spec
+    assert share_a_place((bucket, here), (bucket, there))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 from domain_objects import at, store
@@ -58,3 +59,13 @@ def test_a_store_whose_name_no_policy_could_write_is_refused_and_never_checked()
         assert (found.status, found.reason) == ("False", "InvalidSpec")
         assert "metadata.name" in found.message
         assert next_check(facts(of=odd), None) is None
+
+
+def test_a_place_that_is_shared_is_told_with_names_and_a_way_out_and_no_longer_than_that():
+    both = replace(facts(), same_place=["attic", "cellar"])
+    status = build_store_status(both)
+    found = find_condition(status.conditions, "PlaceShared")
+    assert (found.status, found.reason) == ("True", "SamePlace")
+    assert "attic, cellar" in found.message
+    alone = replace(both, store=replace(both.store, status=status), same_place=[])
+    assert find_condition(build_store_status(alone).conditions, "PlaceShared") is None
