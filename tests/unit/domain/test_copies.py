@@ -25,7 +25,8 @@ NOW = at("2026-11-22T12:00Z")
 DISK = store().spec
 TAPE = store(local={"path": "/x"}, media="tape", offsite=True).spec
 BUCKET = {"bucket": "backups", "endpoint": "https://s3.example"}
-SSH = {"host": "nas", "user": "u", "path": "/b", "hostKey": "ssh-ed25519 AAAA"}
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN78xiVUYIUdvLTX1burMQKWaSCA6hVRj1wA85iAd7OW"
+SSH = {"host": "nas", "user": "u", "path": "/b", "hostKey": HOST_KEY}
 
 
 def record(name, day=21, phase="Succeeded", good=("vault",), lacks=(), **changes):
