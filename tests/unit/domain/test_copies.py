@@ -26,7 +26,8 @@ DISK = store().spec
 TAPE = store(local={"path": "/x"}, media="tape", offsite=True).spec
 BUCKET = {"bucket": "backups", "endpoint": "https://s3.example"}
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIN78xiVUYIUdvLTX1burMQKWaSCA6hVRj1wA85iAd7OW"
-SSH = {"host": "nas", "user": "u", "path": "/b", "hostKey": HOST_KEY}
+KEY = {"name": "nas", "key": "id"}
+SSH = {"host": "nas", "user": "u", "path": "/b", "hostKey": HOST_KEY, "privateKeySecret": KEY}
 
 
 def record(name, day=21, phase="Succeeded", good=("vault",), lacks=(), **changes):
