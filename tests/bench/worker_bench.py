@@ -17,7 +17,7 @@ from tests.integration.postgres import PROGRAMS, Server, running_server
 
 ROUNDS = 3
 ROWS = 5_500_000
-_SETTINGS = "-c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=8GB -c shared_buffers=256MB"
+SETTINGS = "-c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=8GB -c shared_buffers=256MB"
 TABLE = """
 CREATE TABLE orders AS
 SELECT g AS id, (g * 7919) % 100000 AS customer, md5(g::text) || ' ' || md5((g * 7)::text) AS note,
@@ -30,18 +30,23 @@ FROM generate_series(1::bigint, :rows) AS g
 def measure_worker(rows: int = ROWS, rounds: int = ROUNDS) -> dict[str, float]:
     """Figures by name. The fastest of the rounds counts; the rounds of each way take turns."""
     with (
-        running_server(_SETTINGS) as server,
+        running_server(SETTINGS) as server,
         tempfile.TemporaryDirectory(prefix="strongroom-bench-") as folder,
     ):
-        server.create_database("bench")
-        server.execute(TABLE.replace(":rows", str(rows)), "bench")
-        server.execute("VACUUM ANALYZE orders", "bench")
+        fill(server, rows)
         return _compare(server, Path(folder), rounds)
+
+
+def fill(server: Server, rows: int) -> None:
+    """The database."""
+    server.create_database("bench")
+    server.execute(TABLE.replace(":rows", str(rows)), "bench")
+    server.execute("VACUUM ANALYZE orders", "bench")
 
 
 def _compare(server: Server, folder: Path, rounds: int) -> dict[str, float]:
     ways: dict[str, Callable[[int], float]] = {
-        "Z0": lambda _: _timed(lambda: _plain_dump(server)),
+        "Z0": lambda _: timed(lambda: _plain_dump(server)),
         "List": lambda round_: _backup(server, folder, "List", round_)[0],
         "Full": lambda round_: _backup(server, folder, "Full", round_)[0],
     }
@@ -51,7 +56,7 @@ def _compare(server: Server, folder: Path, rounds: int) -> dict[str, float]:
             seconds[name].append(way(round_))
     best = {name: min(times) for name, times in seconds.items()}
     old = folder / "old.dump"
-    seeds = _timed(lambda: _old_way(server, old))
+    seeds = timed(lambda: _old_way(server, old))
     _, memory, artifact = _backup(server, folder, "Full", rounds)
     return {
         "dump itself, MiB": artifact["plainBytes"] / 2**20,
@@ -67,7 +72,7 @@ def _compare(server: Server, folder: Path, rounds: int) -> dict[str, float]:
     }
 
 
-def _timed(act: Callable[[], Any]) -> float:
+def timed(act: Callable[[], Any]) -> float:
     started = time.monotonic()
     act()
     return time.monotonic() - started
@@ -89,23 +94,22 @@ def _old_way(server: Server, target: Path) -> None:
 def _backup(server: Server, folder: Path, level: str, round_: int) -> tuple[float, float, dict[str, Any]]:
     """Seconds, peak memory in MiB (of the worker and of each of its children) and the artifact's description."""
     (folder / "store").mkdir(exist_ok=True)
+    stores = [{"name": "disk", "spec": {"local": {"path": str(folder / "store")}}}]
+    order = build_order(server, stores, f"{level.lower()}-{round_}", verification=level)
+    seconds, memory, said = run_order(server, folder, order)
+    return seconds, memory, said["artifacts"][0]
+
+
+def run_order(server: Server, folder: Path, order: dict[str, Any]) -> tuple[float, float, dict[str, Any]]:
+    """Seconds, peak memory in MiB (of the worker and of each of its children) and the result."""
     (folder / "secrets/db").mkdir(parents=True, exist_ok=True)
     (folder / "secrets/db/password").write_text(server.password)
-    order, result = folder / "order.json", folder / "result.json"
-    order.write_text(json.dumps(_order(server, folder / "store", level, f"{level.lower()}-{round_}")))
-    command = [
-        sys.executable,
-        "-m",
-        "strongroom",
-        "worker",
-        "--order",
-        order,
-        "--secrets",
-        folder / "secrets",
-    ]
+    path, result = folder / "order.json", folder / "result.json"
+    path.write_text(json.dumps(order))
+    paths = ["--order", path, "--secrets", folder / "secrets", "--result", result, "--scratch", folder]
     started = time.monotonic()
     process = subprocess.Popen(
-        [*command, "--result", result, "--scratch", folder],
+        [sys.executable, "-m", "strongroom", "worker", *paths],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -115,10 +119,11 @@ def _backup(server: Server, folder: Path, level: str, round_: int) -> tuple[floa
     said = json.loads(result.read_text())
     if said["outcome"] != "Succeeded":
         raise RuntimeError(said["message"])
-    return seconds, usage.ru_maxrss / 1024, said["artifacts"][0]
+    return seconds, usage.ru_maxrss / 1024, said
 
 
-def _order(server: Server, store: Path, level: str, run: str) -> dict[str, Any]:
+def build_order(server: Server, stores: list[dict[str, Any]], run: str, **backup: Any) -> dict[str, Any]:
+    """A backup of the database into those stores, of which each keeps the last."""
     postgres = {
         "host": "127.0.0.1",
         "port": server.port,
@@ -131,7 +136,7 @@ def _order(server: Server, store: Path, level: str, run: str) -> dict[str, Any]:
         "kind": "Backup",
         "namespace": "default",
         "runUid": run,
-        "stores": [{"name": "disk", "spec": {"local": {"path": str(store)}}}],
+        "stores": stores,
         "deadlineSeconds": 3600,
         "backup": {
             "policy": "bench",
@@ -141,10 +146,11 @@ def _order(server: Server, store: Path, level: str, run: str) -> dict[str, Any]:
             "slot": "2026-01-01T00:00:00Z",
             "sources": [{"name": "database", "postgres": postgres}],
             "compression": {"codec": "zstd"},
-            "verification": level,
+            "verification": "Full",
             "minSizePercent": 50,
             "retention": {"keepLast": 1},
             "timeZone": "UTC",
+            **backup,
         },
     }
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.pipeline.pipes import AbandonedError
-from strongroom.pipeline.sinks import Chunk
+from strongroom.pipeline.sinks import CHUNK_BYTES, Chunk
 from strongroom.worker.copying import Copies
 from strongroom.worker.holdups import HoldUps
 from strongroom.worker.storelanes import StoreLane
@@ -31,6 +31,8 @@ class Lanes:
         self._lanes = {name: StoreLane(name, store) for name, store in copies.good.items()}
         self._taking = list(self._lanes.values())
         self._is_given_up = False
+        self._gathered = bytearray()
+        """Ciphers write small chunks: to hand each over, to several threads, would take longer than to write it."""
 
     @property
     def alive(self) -> list[StoreLane]:
@@ -47,17 +49,20 @@ class Lanes:
 
     def write(self, chunk: Chunk) -> None:
         """See Sink. Raises the last store's failure when there is nobody left to write for."""
-        whole = bytes(chunk)
-        for lane in self._with_room():
-            lane.write(whole)
+        self._gathered += chunk
+        if len(self._gathered) >= CHUNK_BYTES:
+            self._pass_on()
 
     def commit(self, committed: Callable[[str], None]) -> None:
         """Have what was written committed. Does not wait for it: what holds the source may be let go."""
+        if self._gathered:
+            self._pass_on()
         for lane in self._taking:
             lane.commit(committed)
 
     def rewind(self) -> None:
         """Forget what was written since `begin`."""
+        self._gathered.clear()
         for lane in self._taking:
             lane.rewind()
 
@@ -105,6 +110,12 @@ class Lanes:
         for name, lane in self._lanes.items():
             if lane.failure is not None and name not in self._copies.behind:
                 self._copies.failures.setdefault(name, lane.failure)
+
+    def _pass_on(self) -> None:
+        whole = bytes(self._gathered)
+        self._gathered.clear()
+        for lane in self._with_room():
+            lane.write(whole)
 
     def _with_room(self) -> list[StoreLane]:
         while True:
