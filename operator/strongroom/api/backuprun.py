@@ -45,7 +45,8 @@ class BackupRunSpec(Fields):
         default="Manual", description="Scheduled, Manual, or Safety (before a restore)."
     )
     slot: Time | None = Field(
-        default=None, description="The slot of the schedule that this run fills. Manual runs have none."
+        default=None,
+        description="The slot of the schedule that this run fills. Manual runs have none; runs found in a store have the moment that they are filed under.",
     )
     sources: Annotated[list[Name], Field(max_length=16)] = Field(
         default_factory=list,

@@ -249,7 +249,7 @@ class BackupStoreStatus(Fields):
     )
     conditions: Annotated[list[Condition], Field(max_length=8)] = Field(
         default_factory=list,
-        description="Ready: whether the store can be listed and written; PlaceShared when another store is the same place.",
+        description="Ready: whether the store can be listed and written. Synced: whether its catalogue was read whole, and all of it can be used. PlaceShared when another store is the same place.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     type: Annotated[str, Field(max_length=16)] | None = Field(
@@ -264,3 +264,23 @@ class BackupStoreStatus(Fields):
     total_bytes: Bytes | None = Field(default=None, description="Stored bytes of those recovery points.")
     free_bytes: Bytes | None = Field(default=None, description="Free space, where known.")
     last_contact_time: Time | None = Field(default=None, description="When a Job last reached the store.")
+    last_check_request: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The request (annotation strongroom.dev/check-requested) answered last."
+    )
+    last_sync_time: Time | None = Field(
+        default=None, description="When this namespace's catalogue of the store was last read whole."
+    )
+    last_sync_request: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None, description="The request (annotation strongroom.dev/sync-requested) answered last."
+    )
+    points_found: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Whole recovery points of this namespace that the last sync found."
+    )
+    points_damaged: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Recovery points whose manifest cannot be read, or that lack files, as of the last sync.",
+    )
+    points_refused: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="Recovery points whose signature is not good enough to be trusted, as of the last sync.",
+    )

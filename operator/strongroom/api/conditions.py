@@ -21,6 +21,8 @@ UNTRUSTED_POINTS = "UntrustedPoints"
 TARGET_SHARED = "TargetShared"
 PLACE_SHARED = "PlaceShared"
 ENCRYPTION_UNAUTHENTICATED = "EncryptionUnauthenticated"
+FOREIGN_HISTORY = "ForeignHistory"
+SYNCED = "Synced"
 ENGINE_READY = "EngineReady"
 DATABASES_COVERED = "DatabasesCovered"
 

@@ -172,6 +172,12 @@ class Reason(Enum):
         "Correct the key that the message names: a public key that is valid now, for verificationKeySecret a private key of one of the recipients, for signing one that `strongroom keys init` has made, for a store by SSH one that ssh reads; each without a passphrase.",
     )
     EncryptionFailed = ErrorKind(118, True, "Read the message: it is the encrypting program's own.")
+    # Catalogues.
+    CopyMissing = ErrorKind(
+        57,
+        False,
+        "Bring the files back into the store, or use another copy: strongroom artifacts show RUN.",
+    )
     # Restores and drills.
     BackupNotFound = ErrorKind(
         40,

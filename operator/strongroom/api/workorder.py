@@ -30,6 +30,10 @@ class BackupOrder(StrictFields):
 
     policy: Name = Field(description="Name of the policy: part of every key.")
     policy_uid: Annotated[str, Field(max_length=64)] = Field(description="metadata.uid of the policy.")
+    adopted_uids: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=16)] = Field(
+        default_factory=list,
+        description="Uids of earlier policies of that name whose recovery points retention counts as this one's.",
+    )
     run: ResourceName = Field(description="Name of the run: part of every key.")
     reason: Literal["Scheduled", "Manual", "Safety"] = Field(description="Why the run was made.")
     slot: Time = Field(description="The moment that the recovery point is filed under, in UTC.")

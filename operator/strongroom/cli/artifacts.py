@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,9 +12,14 @@ from strongroom.api.resources import BackupRun, parse_run, parse_store
 from strongroom.api.result import Artifact
 from strongroom.cli.cluster import ask, cluster_options
 from strongroom.cli.contents import describe_contents
+from strongroom.cli.fetch import fetch, store_options
+from strongroom.cli.listing import list_store
 from strongroom.cli.openings import opening_in_store
+from strongroom.cli.points import find_point
 from strongroom.cli.quantities import ago, human_bytes
 from strongroom.cli.screens import build_table, open_console
+from strongroom.cli.stored import offline_copies, opened
+from strongroom.cli.verify import verify
 from strongroom.kube.client import KubeClient
 from strongroom.kube.kinds import RUNS, STORES
 
@@ -22,21 +28,38 @@ _READ_BACK = {"Plain": "yes", "Stored": "yes, as encrypted bytes (no private key
 
 @click.group
 def artifacts() -> None:
-    """List recovery points, and show how to open one with stock tools.
+    """List recovery points, show how one opens with stock tools, fetch it, and read its copies back.
 
     \b
     Examples:
-      strongroom artifacts list
       strongroom artifacts list --policy shop
-      strongroom artifacts show shop-20261122020000-1a2b3c
+      strongroom artifacts show shop-20261122t0200z-1a2b3c4d
+      strongroom artifacts fetch shop-20261122t0200z-1a2b3c4d --plain --decrypt-with key.txt
+      strongroom artifacts verify shop-20261122t0200z-1a2b3c4d
     """
+
+
+artifacts.add_command(fetch)
+artifacts.add_command(verify)
 
 
 @artifacts.command("list")
 @cluster_options
 @click.option("--policy", help="Only this policy's.")
-def list_(kubeconfig: Path | None, namespace: str, policy: str | None) -> None:
-    """List the recovery points that the stores hold, newest first."""
+@store_options
+def list_(kubeconfig: Path | None, namespace: str, policy: str | None, **options: Any) -> None:
+    """List the recovery points that the stores hold, newest first.
+
+    \b
+    Examples:
+      strongroom artifacts list --policy shop
+      strongroom artifacts list --store-path /mnt/disk      # without any control plane, all namespaces
+    """
+    copies = offline_copies(options["store_path"], options["store_file"])
+    if copies is not None:
+        with opened(copies, options["secrets"], None) as reading:
+            list_store(next(iter(reading.stores.values())), policy)
+        return
     runs = [
         run
         for run in ask(kubeconfig, lambda client: _runs(client, namespace))
@@ -48,12 +71,22 @@ def list_(kubeconfig: Path | None, namespace: str, policy: str | None) -> None:
     now = datetime.now(UTC)
     table = build_table("Run", "Policy", "Phase", "Made", "Size", "Files", "Stores", "Hold", names=2)
     for run in runs:
-        good = [copy.store for copy in run.status.copies if copy.state == "Succeeded"]
         table.add_row(
             run.meta.name, run.spec.policy, run.status.phase, ago(run.status.completion_time, now), human_bytes(run.status.size_bytes),
-            str(len(run.status.artifacts)), ", ".join(good), "yes" if run.spec.hold else "",
+            str(len(run.status.artifacts)), _holders(run), "yes" if run.spec.hold else "",
         )  # fmt: skip
     open_console().print(table)
+
+
+def _holders(run: BackupRun) -> str:
+    """The stores with a good copy; in brackets those without, and why."""
+    good = [copy.store for copy in run.status.copies if copy.state == "Succeeded"]
+    bad = [
+        f"{copy.store}: {copy.reason or copy.state}"
+        for copy in run.status.copies
+        if copy.state != "Succeeded"
+    ]
+    return ", ".join(good) + (f" ({', '.join(bad)})" if bad else "")
 
 
 @artifacts.command("show")
@@ -102,21 +135,6 @@ async def _show(client: KubeClient, namespace: str, name: str) -> None:
         spec = parse_store(store_body).spec
         for artifact in run.status.artifacts:
             click.echo(f"  {opening_in_store(spec, point, artifact)}")
-
-
-def find_point(run: BackupRun) -> str:
-    """The folder of its artifacts, relative to a store's. ClickException where there is nothing, or no longer anything, to open."""
-    status = run.status
-    if not status.artifacts or status.recovery_point is None:
-        raise click.ClickException(
-            f"BackupRun {run.meta.name} is {status.phase} and has no artifacts: {status.message or ''}"
-        )
-    if status.pruned_time is not None:
-        raise click.ClickException(
-            f"BackupRun {run.meta.name}: retention deleted its artifacts at {format_time(status.pruned_time)}; "
-            "see `strongroom artifacts list` for what there is"
-        )
-    return status.recovery_point
 
 
 def _describe(artifact: Artifact) -> None:

@@ -12,6 +12,8 @@ _COMMANDS: dict[str, str] = {
     "backup": "strongroom.cli.backup:backup",
     "restore": "strongroom.cli.restore:restore",
     "artifacts": "strongroom.cli.artifacts:artifacts",
+    "stores": "strongroom.cli.stores:stores",
+    "catalogue": "strongroom.cli.catalogue:catalogue",
     "keys": "strongroom.cli.keys:keys",
     "token": "strongroom.cli.token:token",
     "discover": "strongroom.cli.discover:discover",

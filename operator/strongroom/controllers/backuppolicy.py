@@ -104,7 +104,8 @@ def _is_invalid(problem: Problem | None) -> bool:
 def _last_slot(context: Context, policy: BackupPolicy, records: list[RunRecord]) -> datetime | None:
     """The newest slot ever decided: by the status, by this process, or by a run whose status write was lost."""
     uid = policy.meta.uid
-    slots = [record.slot for record in records if record.policy_uid in (None, uid)]
+    own = (record for record in records if record.policy_uid in (None, uid) and record.reason == "Scheduled")
+    slots = [record.slot for record in own if record.is_terminal or record.found_in is None]
     known = [policy.status.last_schedule_time, context.decided_slots.get(uid), *slots]
     return max((slot for slot in known if slot is not None), default=None)
 

@@ -18,7 +18,7 @@ from strongroom.domain.jobs import build_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import job_name
 from strongroom.domain.policies import Problem, Surroundings, find_blocker, is_ready
-from strongroom.domain.runrecords import Judgement, RunRecord, record_run
+from strongroom.domain.runrecords import Judgement, RunRecord, name_in_stores, record_run
 from strongroom.domain.runs import Finish, Follow, RunFacts, Start, Step, Wait, next_step
 from strongroom.domain.runstatus import build_status
 from strongroom.domain.targets import Target
@@ -153,14 +153,17 @@ async def _held_runs(context: Context, policy: BackupPolicy) -> set[str]:
 
     What is being restored is held, too: it must not be deleted while it is read.
     """
-    known = {record.name for record in context.observed.runs_of(policy.key) if record.hold}
-    known |= context.observed.restored_runs_in(policy.meta.namespace)
+    known = {record.origin_run for record in context.observed.runs_of(policy.key) if record.hold}
+    restored = context.observed.restored_runs_in(policy.meta.namespace)
+    records = (context.observed.runs.get((policy.meta.namespace, name)) for name in restored)
+    known |= restored | {record.origin_run for record in records if record is not None}
     if not policy.spec.retention.has_rules:
         return known
     listing = await context.client.reads.list(
         RUNS, policy.meta.namespace, labels={POLICY_LABEL: policy.meta.name}
     )
-    return known | {run["metadata"]["name"] for run in listing.items if run["spec"].get("hold")}
+    held = [run["metadata"] for run in listing.items if run["spec"].get("hold")]
+    return known | {name_in_stores(ObjectMeta.model_validate(meta)) for meta in held}
 
 
 async def _announce(context: Context, run: BackupRun, policy: BackupPolicy | None, step: Step) -> None:
@@ -245,8 +248,9 @@ async def _adopt(context: Context, record: RunRecord) -> None:
 
 async def _living_policy(context: Context, record: RunRecord) -> str | None:
     """The uid of the run's policy, read from the server: an owner that has just gone would take the run with it."""
-    if (record.namespace, record.policy) not in context.observed.policies:
-        return None
+    known = context.observed.policies.get((record.namespace, record.policy))
+    if known is None or record.policy_uid not in (None, known.meta.uid):
+        return None  # thousands of runs may have been found that an earlier policy made
     policy = await context.client.reads.get(POLICIES, record.namespace, record.policy)
     if policy is None or policy["metadata"].get("deletionTimestamp"):
         return None

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from strongroom.api.resources import BackupStore, DockerHost
+from strongroom.controllers.catalogue import sync_catalogue
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.domain.jobs import CHECK_DEADLINE, build_store_check_job
@@ -11,7 +12,15 @@ from strongroom.domain.jobstates import JobState
 from strongroom.domain.places import place_of, share_a_place
 from strongroom.domain.policies import is_ready
 from strongroom.domain.runs import GRACE
-from strongroom.domain.stores import StoreFacts, build_store_status, next_check, next_host
+from strongroom.domain.stores import (
+    AskedCheck,
+    StoreFacts,
+    build_store_status,
+    find_refusal,
+    next_check,
+    next_host,
+    pending_check,
+)
 from strongroom.kube.kinds import JOBS, STORES
 
 
@@ -38,9 +47,36 @@ async def reconcile_store(context: Context, key: Key) -> datetime | None:
     for job in checks:
         if job not in under_way:
             await context.client.delete(JOBS, job.meta.namespace, job.meta.name, uid=job.meta.uid)
+    moments: list[datetime | None] = []
     if under_way:
-        return min(_made(context, store, job) for job in under_way) + CHECK_DEADLINE + GRACE
-    return await _check_if_due(context, store, facts, live)
+        moments.append(min(_made(context, store, job) for job in under_way) + CHECK_DEADLINE + GRACE)
+    else:
+        asked = await _answer_request(context, store, facts, live)
+        moments.append(asked or await _check_if_due(context, store, facts, live))
+    newest = context.observed.stores.get(name, store)
+    moments.append(await sync_catalogue(context, newest, hosts, live))
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+async def _answer_request(
+    context: Context, store: BackupStore, facts: StoreFacts, live: dict[str, DockerHost]
+) -> datetime | None:
+    """A check that was asked for looks from every live host, one after the other; then the request counts as answered."""
+    request, uid = pending_check(store), store.meta.uid
+    if request is None or not live or find_refusal(store) is not None:
+        return None
+    asked = context.asked_checks.get(uid)
+    if asked is None or asked.request != request:
+        asked = AskedCheck(request, tuple(sorted(live)))
+    if waiting := [host for host in asked.hosts if host in live]:
+        until = await _check(context, store, live[waiting[0]], facts.now)
+        context.asked_checks[uid] = AskedCheck(request, tuple(waiting[1:]))
+        return until
+    newest = context.observed.stores.get(store.key, store)
+    answered = newest.status.model_copy(update={"last_check_request": request})
+    await context.write_status(STORES, newest.meta, newest.status, answered)
+    context.asked_checks.pop(uid, None)
+    return None
 
 
 def _checks(context: Context, store: BackupStore) -> list[JobState]:
@@ -49,6 +85,7 @@ def _checks(context: Context, store: BackupStore) -> list[JobState]:
         for job in context.observed.jobs.values()
         if job.meta.namespace == store.meta.namespace
         and job.store == store.meta.name
+        and job.kind != "Catalogue"
         and job.meta.deletion_timestamp is None
     ]
 
@@ -109,8 +146,12 @@ async def _check_if_due(
     moment, where = next_check(facts, tried), next_host(facts)
     if moment is None or where is None or moment > facts.now:
         return moment
-    context.checks_tried[_attempt(store)] = facts.now
-    body = build_store_check_job(store, live[where], facts.now, context.settings.worker_image)
+    return await _check(context, store, live[where], facts.now)
+
+
+async def _check(context: Context, store: BackupStore, host: DockerHost, now: datetime) -> datetime:
+    context.checks_tried[_attempt(store)] = now
+    body = build_store_check_job(store, host, now, context.settings.worker_image)
     made = await context.client.ensure(JOBS, store.meta.namespace, body)
     context.take_in(JOBS, made)
-    return facts.now + CHECK_DEADLINE + GRACE + timedelta(seconds=1)
+    return now + CHECK_DEADLINE + GRACE + timedelta(seconds=1)

@@ -14,6 +14,8 @@ from strongroom.controllers.observed import Observed
 from strongroom.controllers.queue import ReconcileQueue
 from strongroom.controllers.settings import Clock, OperatorSettings
 from strongroom.domain.hosts import Renewal
+from strongroom.domain.stores import AskedCheck
+from strongroom.domain.storesyncs import Synced, Walk
 from strongroom.kube.events import EventType, emit
 from strongroom.kube.kinds import ApiKind
 
@@ -36,6 +38,12 @@ class Context:
     """Name of the Job made, by run uid, until the run is terminal."""
     checks_tried: dict[tuple[str, int], datetime] = field(default_factory=dict)
     """When a store was last checked, by its uid and generation."""
+    walks: dict[str, Walk] = field(default_factory=dict)
+    """How far the reading of a store's catalogue has come, by the store's uid: begun anew after a restart."""
+    synced: dict[str, Synced] = field(default_factory=dict)
+    """The last such reading, by the store's uid."""
+    asked_checks: dict[str, AskedCheck] = field(default_factory=dict)
+    """A store check that was asked for, by the store's uid, and the hosts that have yet to answer it."""
     renewals: dict[Key, Renewal | None] = field(default_factory=dict)
     """The last renewal seen of each host's Lease."""
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)

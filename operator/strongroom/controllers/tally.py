@@ -17,8 +17,8 @@ class Tally:
         self._outcomes: Counter[Outcome] = Counter()
 
     def count(self, record: RunRecord) -> None:
-        """A run is terminal."""
-        if record.uid not in self._counted:
+        """A run is terminal. One that was found in a store ended long ago, and perhaps elsewhere."""
+        if record.found_in is None and record.uid not in self._counted:
             self._counted.add(record.uid)
             self._outcomes[record.namespace, record.policy, record.phase] += 1
 

@@ -10,6 +10,7 @@ from strongroom.api.restoreorder import Choice, DrillOrder
 from strongroom.api.workorder import OrderStore, WorkOrder
 from strongroom.domain.policies import LONGEST_DEADLINE
 from strongroom.domain.restoreorders import build_opening
+from strongroom.domain.runrecords import name_in_stores
 from strongroom.domain.spans import parse_span
 
 _UNITS = {"Mi": 1 << 20, "Gi": 1 << 30}
@@ -34,7 +35,7 @@ def build_drill_order(
         drill=DrillOrder(
             choice=Choice(
                 policy=policy.meta.name,
-                run=run.meta.name,
+                run=name_in_stores(run.meta),
                 recovery_point=run.status.recovery_point,
                 manifest_sha256=run.status.manifest_sha256,
                 sources=drill.sources,

@@ -38,7 +38,7 @@ def find_deleted_copies(records: Iterable[RunRecord]) -> dict[tuple[str, str], d
 def is_held(record: RunRecord, store: str, gone: Mapping[tuple[str, str], datetime]) -> bool:
     """Whether a store holds a good copy of what a run made that has not been deleted since."""
     is_good = store in record.good_stores and record.holds_artifacts
-    return is_good and gone.get((store, record.name), NEVER) < record.moment
+    return is_good and gone.get((store, record.origin_run), NEVER) < record.moment
 
 
 def find_pruned(records: Iterable[RunRecord]) -> list[RunRecord]:
@@ -53,5 +53,5 @@ def find_pruned(records: Iterable[RunRecord]) -> list[RunRecord]:
         for record in known
         if record.is_terminal
         and record.holds_artifacts
-        and all(record.moment <= gone.get((store, record.name), NEVER) for store in record.good_stores)
+        and all(record.moment <= gone.get((store, record.origin_run), NEVER) for store in record.good_stores)
     ]

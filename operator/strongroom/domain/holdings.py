@@ -9,6 +9,7 @@ from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_duration, format_time
 from strongroom.api.resources import BackupPolicy
+from strongroom.domain.adoption import is_own
 from strongroom.domain.copies import PRUNED, StoreCopy
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 from strongroom.domain.history import NEVER, find_deleted_copies, is_held
@@ -89,7 +90,7 @@ def find_wanted(policy: BackupPolicy, records: Sequence[RunRecord], now: datetim
     wanted = [
         Wanted(record, _lacks_of(record, policy))
         for record in lacking
-        if deleted.get(record.name, NEVER) < record.moment and record.uid in kept
+        if deleted.get(record.origin_run, NEVER) < record.moment and record.uid in kept
     ]
     return sorted(wanted, key=lambda each: (each.record.moment, each.record.name), reverse=True)
 
@@ -124,7 +125,7 @@ def _kept_by_retention(policy: BackupPolicy, records: Sequence[RunRecord], now: 
             partial=not is_verified(record, policy),
         )
         for record in records
-        if record.phase in ("Succeeded", "Partial") and record.holds_artifacts
+        if record.phase in ("Succeeded", "Partial") and record.holds_artifacts and is_own(policy, record)
     ]
     held = {record.name for record in records if record.hold}
     plan = decide_retention(points, policy.spec.retention, zone, held, now)

@@ -1,4 +1,4 @@
-"""Which Job: a batch/v1 Job for a run, for copies that it lacks, or for a store check, that an agent runs on its host or a cluster in a pod.
+"""Which Job: a batch/v1 Job for a run, for copies that it lacks, or for a look at a store, that an agent runs on its host or a cluster in a pod.
 
 The work order stands in an annotation of the pod template; a cluster projects it into a file. Secrets are named only.
 """
@@ -32,17 +32,33 @@ from strongroom.api.resources import (
     ObjectMeta,
     RestoreRequest,
 )
-from strongroom.api.workorder import BackupOrder, CatchUpOrder, OrderStore, WorkOrder
-from strongroom.domain.names import catch_up_job_name, check_job_name, job_name, restore_job_name
+from strongroom.api.workorder import BackupOrder, CatalogueOrder, CatchUpOrder, OrderStore, WorkOrder
+from strongroom.domain.adoption import readable_uids
+from strongroom.domain.names import (
+    catch_up_job_name,
+    check_job_name,
+    job_name,
+    restore_job_name,
+    sync_job_name,
+)
 from strongroom.domain.safety import safety_spec
 
 Body = dict[str, Any]
 CHECK_DEADLINE = timedelta(minutes=5)
+SYNC_DEADLINE = timedelta(hours=1)
 CATCH_UP_RETRIES = 1
 """Of one attempt: the pauses between attempts are the operator's."""
 MOUNT = "/strongroom"
 LONGEST_ORDER_BYTES = 200_000
 """Annotations of an object may take 256 KiB together."""
+
+
+@dataclass(frozen=True)
+class CataloguePart:
+    """Which part of a catalogue is asked for, in the walk that began at that moment."""
+
+    began: datetime
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -164,6 +180,30 @@ def build_drill_job(policy: BackupPolicy, order: WorkOrder, name: str, host: Doc
     return _build(plan, image)
 
 
+def build_catalogue_job(
+    store: BackupStore, host: DockerHost, part: CataloguePart, keys: Sequence[SecretKeyReference], image: str
+) -> Body:
+    """The Job that tells what a store holds of its namespace, or a part of it. `keys` are those whose signatures count."""
+    order = WorkOrder(
+        kind="Catalogue",
+        namespace=store.meta.namespace,
+        run_uid=store.meta.uid,
+        stores=[OrderStore(name=store.meta.name, spec=store.spec)],
+        catalogue=CatalogueOrder(after=part.after, trusted_keys=list(keys)),
+        deadline_seconds=int(SYNC_DEADLINE.total_seconds()),
+    )
+    where = f"{host.meta.namespace}/{host.meta.name}"
+    plan = _Plan(
+        name=sync_job_name(store.meta.name, store.meta.uid, where, part.began, part.after),
+        namespace=store.meta.namespace,
+        owner=_owner("BackupStore", store.meta),
+        labels={STORE_LABEL: store.meta.name} | _host_labels(host),
+        order=order,
+        backoff_limit=0,
+    )
+    return _build(plan, image)
+
+
 def _backup_order(
     run: BackupRun, policy: BackupPolicy, stores: Sequence[BackupStore], held_runs: Iterable[str]
 ) -> WorkOrder:
@@ -175,6 +215,7 @@ def _backup_order(
     backup = BackupOrder(
         policy=policy.meta.name,
         policy_uid=policy.meta.uid,
+        adopted_uids=readable_uids(policy.meta),
         run=run.meta.name,
         reason=run.spec.reason,
         slot=slot,

@@ -55,6 +55,11 @@ class JobState:
     """The worker's result as written: judged where it is used."""
 
     @property
+    def kind(self) -> str | None:
+        """What was ordered; None if the order cannot be read."""
+        return self.order.kind if self.order is not None else None
+
+    @property
     def work(self) -> Work | None:
         """What it reads, overwrites and stops."""
         return None if self.order is None else find_work(self.order)

@@ -7,6 +7,7 @@ import hashlib
 from datetime import UTC, datetime
 
 LONGEST = 63
+LONGEST_RUN = 253
 _DIGITS = 8
 
 
@@ -45,6 +46,18 @@ def drill_job_name(policy: str, policy_uid: str, slot: datetime, attempt: int) -
 def check_job_name(store: str, store_uid: str, host: str, moment: datetime) -> str:
     """The Job that checks a store from a host, decided upon at that moment."""
     return _fit(f"check-{store}", _digest(store_uid, host, moment.astimezone(UTC).isoformat()))
+
+
+def sync_job_name(store: str, store_uid: str, host: str, began: datetime, after: str | None) -> str:
+    """The Job that lists one part of a store's catalogue, in the walk that began at that moment."""
+    stamp = began.astimezone(UTC).isoformat()
+    return _fit(f"catalogue-{store}", _digest(store_uid, host, stamp, after or ""))
+
+
+def found_run_name(run: str, run_uid: str) -> str:
+    """The name of a run that was found in a store, where another run has its own."""
+    tail = _digest(run_uid)
+    return f"{run[: LONGEST_RUN - len(tail) - 1].rstrip('-.')}-{tail}"
 
 
 def _fit(head: str, tail: str) -> str:

@@ -10,6 +10,7 @@ from strongroom.api.conditions import READY, find_condition
 from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
+from strongroom.domain.adoption import adopted_uids
 from strongroom.domain.hosts import find_engine_trouble
 from strongroom.domain.places import find_twins
 from strongroom.domain.recipients import find_recipient_trouble
@@ -55,6 +56,7 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
     yield from _host_problems(policy, around)
     yield from _store_states(policy.spec, around)
     yield from _drill_problems(policy.spec)
+    yield from _unreadable_adoption(policy)
 
 
 def find_blocker(policy: BackupPolicy, around: Surroundings) -> Problem | None:
@@ -109,6 +111,14 @@ def _spec_problems(policy: BackupPolicy) -> Iterator[Problem]:
             parse_schedule(policy.spec.schedule, policy.spec.time_zone)
     except StrongroomError as error:
         yield Problem(error.reason, f"{error}. {error.reason.hint}")
+
+
+def _unreadable_adoption(policy: BackupPolicy) -> Iterator[Problem]:
+    """Backups go on; retention counts no earlier policy's as its own until the annotation can be read."""
+    try:
+        adopted_uids(policy.meta)
+    except StrongroomError as error:
+        yield Problem(error.reason, f"{error}. {error.reason.hint}", blocks=False)
 
 
 def _stopped_servers(spec: BackupPolicySpec) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.conditions import (
     DRILLED,
     ENCRYPTION_UNAUTHENTICATED,
+    FOREIGN_HISTORY,
     FRESH,
     MESSAGE_LENGTH,
     READY,
@@ -22,7 +23,9 @@ from strongroom.api.conditions import (
 )
 from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
+from strongroom.api.labels import ADOPT_ANNOTATION
 from strongroom.api.resources import BackupPolicy
+from strongroom.domain.adoption import counts_as_backup, find_foreign, is_own
 from strongroom.domain.copies import judge_copies, judge_no_backup
 from strongroom.domain.drills import DrillView, judge_drilled, parse_drill_schedule
 from strongroom.domain.freshness import CLOCK_TOLERANCE, judge_freshness, max_age
@@ -60,7 +63,7 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
         on_demand=policy.spec.schedule is None,
     )
     computed = [_ready(facts), fresh.condition]
-    holdings = find_holdings(policy, facts.records, facts.now)
+    holdings = find_holdings(policy, _backups(facts), facts.now)
     computed.append(_copies_satisfied(facts, holdings, last, facts.now))
     for condition in computed:
         conditions = with_condition(conditions, condition)
@@ -71,7 +74,8 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
     conditions = _put(
         conditions, DRILLED, judge_drilled(policy, facts.drills, drill_schedule(facts), facts.now)
     )
-    finished = newest_finished(facts.records)
+    conditions = _put(conditions, FOREIGN_HISTORY, _foreign_history(facts))
+    finished = newest_finished(record for record in facts.records if is_own(policy, record))
     update = {
         "observed_generation": policy.meta.generation,
         "conditions": conditions,
@@ -94,7 +98,7 @@ def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
 def copies_satisfied_until(facts: PolicyFacts) -> datetime | None:
     """When CopiesSatisfied turns False by itself, because copies become too old; None if it does not, or is not True."""
     allowed, last = max_age(facts.policy.spec, facts.schedule), _last_success(facts)
-    holdings = find_holdings(facts.policy, facts.records, facts.now)
+    holdings = find_holdings(facts.policy, _backups(facts), facts.now)
     ends = {
         until for each in holdings if (until := fresh_until(each, allowed)) is not None and until >= facts.now
     }
@@ -175,7 +179,7 @@ def _last_success(facts: PolicyFacts) -> LastSuccess | None:
     One whose run is there and counts no more, because its copies were lost, is not.
     """
     known = facts.policy.status.last_success
-    record = newest_success(facts.records, facts.policy.spec)
+    record = newest_success(_backups(facts), facts.policy.spec)
     if known is not None and any(
         (other.name, other.moment) == (known.run, known.time) for other in facts.records
     ):
@@ -187,6 +191,30 @@ def _last_success(facts: PolicyFacts) -> LastSuccess | None:
         run=record.name,
         size_bytes=record.size_bytes or 0,
         duration_seconds=record.duration_seconds or 0.0,
+    )
+
+
+def _backups(facts: PolicyFacts) -> list[RunRecord]:
+    """Runs that show what the policy protects: its own, and those of an earlier policy of its name."""
+    return [record for record in facts.records if counts_as_backup(facts.policy, record)]
+
+
+def _foreign_history(facts: PolicyFacts) -> Condition | None:
+    """Backups of the same name that retention leaves alone, and how to change that: nothing to worry about."""
+    foreign = find_foreign(facts.policy, facts.records)
+    if not foreign:
+        return None
+    uids = sorted({record.policy_uid or "" for record in foreign})
+    more = f" and {len(uids) - 4} more" if len(uids) > 4 else ""
+    return build_condition(
+        FOREIGN_HISTORY,
+        status=True,
+        reason="OtherPolicy",
+        message=f"{len(foreign)} backups were made by an earlier policy of this name, or by one elsewhere (uid {', '.join(uids[:4])}{more}). "
+        "They can be restored, and count as fresh if they are older than this policy; its retention never deletes them. "
+        f"If they are this policy's own history: kubectl annotate bp {facts.policy.meta.name} {ADOPT_ANNOTATION}={','.join(uids[:4])}",
+        now=facts.now,
+        generation=facts.policy.meta.generation,
     )
 
 

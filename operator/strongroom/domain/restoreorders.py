@@ -16,6 +16,7 @@ from strongroom.api.sources import PostgresSource, PostgresTls, Source
 from strongroom.api.workorder import OrderKind, OrderStore, WorkOrder
 from strongroom.domain.policies import LONGEST_DEADLINE, Problem, is_ready
 from strongroom.domain.restores import keeps_replaced
+from strongroom.domain.runrecords import name_in_stores
 from strongroom.domain.spans import parse_span
 
 _DEFAULT_PORT = 5432
@@ -226,9 +227,10 @@ def _work_order(
 def _choice(request: RestoreRequest, basis: Basis, plan: RestorePlan | None) -> Choice:
     source, run = request.spec.from_, basis.run
     known = None if run is None else run.status
+    named = source.run if source.run is None or run is None else name_in_stores(run.meta)
     return Choice(
         policy=basis.policy_name or "",
-        run=source.run if plan is None else plan.run,
+        run=plan.run if plan is not None else named,
         as_of=source.as_of if plan is None else None,
         recovery_point=plan.recovery_point if plan is not None else known.recovery_point if known else None,
         manifest_sha256=plan.manifest_sha256

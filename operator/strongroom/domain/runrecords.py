@@ -7,8 +7,8 @@ from datetime import datetime
 from strongroom.api.backuppolicy import BackupPolicySpec
 from strongroom.api.backuprun import TERMINAL_PHASES
 from strongroom.api.conditions import COPIES_SATISFIED, SUCCEEDED, find_condition
-from strongroom.api.labels import POLICY_LABEL
-from strongroom.api.resources import BackupRun
+from strongroom.api.labels import FOUND_LABEL, ORIGIN_RUN_ANNOTATION, ORIGIN_UID_ANNOTATION, POLICY_LABEL
+from strongroom.api.resources import BackupRun, ObjectMeta
 from strongroom.api.result import RetentionOutcome
 
 
@@ -28,6 +28,16 @@ class Lack:
     state: str
     reason: str | None
     message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRecord:
+    """What is known of a run's copy in one store."""
+
+    store: str
+    state: str
+    reason: str | None
+    verified: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,16 @@ class RunRecord:
     """What lies in the stores and does not count, store by store."""
     judged: Judgement | None = None
     """Its condition CopiesSatisfied."""
+    found_in: str | None = None
+    """The store whose manifest it was rebuilt from; None for a run that was made here."""
+    origin_run: str = ""
+    """Its name in the stores: that of the run which made the backup."""
+    identity: str = ""
+    """Its uid in the stores."""
+    recovery_point: str | None = None
+    manifest_sha256: str | None = None
+    pruned_at: datetime | None = None
+    copies: tuple[CopyRecord, ...] = ()
 
     @property
     def is_terminal(self) -> bool:
@@ -137,7 +157,31 @@ def record_run(run: BackupRun) -> RunRecord:
         attempts=status.catch_up.attempts if status.catch_up else 0,
         attempted=status.catch_up.last_time if status.catch_up else None,
         judged=None if judged is None else Judgement(judged.status, judged.reason, judged.message),
+        found_in=meta.labels.get(FOUND_LABEL, "") if is_found(meta) else None,
+        origin_run=name_in_stores(meta),
+        identity=identity_in_stores(meta),
+        recovery_point=status.recovery_point,
+        manifest_sha256=status.manifest_sha256,
+        pruned_at=status.pruned_time,
+        copies=tuple(
+            CopyRecord(copy.store, copy.state, copy.reason, copy.verified_time) for copy in status.copies
+        ),
     )
+
+
+def is_found(meta: ObjectMeta) -> bool:
+    """Whether a run was rebuilt from a manifest: there is nothing to carry out, even while its status is not written."""
+    return FOUND_LABEL in meta.labels or ORIGIN_UID_ANNOTATION in meta.annotations
+
+
+def identity_in_stores(meta: ObjectMeta) -> str:
+    """The run's uid in manifests: its own, but for a rebuilt run."""
+    return meta.annotations.get(ORIGIN_UID_ANNOTATION, meta.uid)
+
+
+def name_in_stores(meta: ObjectMeta) -> str:
+    """The run's name in manifests: its own, but for a rebuilt run that found its name taken."""
+    return meta.annotations.get(ORIGIN_RUN_ANNOTATION, meta.name)
 
 
 def counts(record: RunRecord, spec: BackupPolicySpec) -> bool:

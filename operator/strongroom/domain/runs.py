@@ -12,6 +12,7 @@ from strongroom.api.resources import BackupPolicy, BackupRun
 from strongroom.api.result import Progress
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.policies import Problem
+from strongroom.domain.runrecords import is_found
 from strongroom.domain.schedule import SHORTEST_STARTING_DEADLINE, jitter_offset
 from strongroom.domain.spans import parse_span
 from strongroom.domain.verdicts import Verdict, failed, judge_job
@@ -85,7 +86,7 @@ Step = Rest | Wait | Start | Follow | Finish
 def next_step(facts: RunFacts) -> Step:
     """What to do with a run now."""
     run = facts.run
-    if run.status.phase in TERMINAL_PHASES or run.meta.deletion_timestamp is not None:
+    if run.status.phase in TERMINAL_PHASES or run.meta.deletion_timestamp is not None or is_found(run.meta):
         return Rest()
     if facts.job is not None:
         return _attend(facts, facts.job)

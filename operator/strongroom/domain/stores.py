@@ -16,6 +16,7 @@ from strongroom.api.conditions import (
 )
 from strongroom.api.errors import Reason, excerpt
 from strongroom.api.fields import DNS_LABEL
+from strongroom.api.labels import CHECK_REQUESTED_ANNOTATION
 from strongroom.api.resources import BackupStore
 from strongroom.api.result import StoreReport
 from strongroom.domain.history import find_deleted_copies, is_held
@@ -38,6 +39,20 @@ class Contact:
     is_check: bool
     is_silence: bool = False
     """Nobody spoke: the operator's own conclusion, at its own time."""
+
+
+@dataclass(frozen=True)
+class AskedCheck:
+    """A check that somebody asked for, and the hosts that have yet to look."""
+
+    request: str
+    hosts: tuple[str, ...]
+
+
+def pending_check(store: BackupStore) -> str | None:
+    """The request for a check that has not been answered, if any."""
+    asked = store.meta.annotations.get(CHECK_REQUESTED_ANNOTATION, "")[:256]
+    return asked if asked and asked != store.status.last_check_request else None
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ def _latest(reached: Sequence[datetime], known: datetime | None) -> datetime:
 
 def next_check(facts: StoreFacts, last_attempt: datetime | None) -> datetime | None:
     """When the store must be checked next (it may be past); None when nobody could or need not check it."""
-    if not facts.live_hosts or _refusal(facts.store) is not None:
+    if not facts.live_hosts or find_refusal(facts.store) is not None:
         return None
     if last_attempt is not None and last_attempt > facts.now:
         last_attempt = None  # the clock was ahead then: nothing waits for such a time
@@ -115,7 +130,7 @@ def _current(facts: StoreFacts) -> list[Contact]:
     return [contact for contact in present if contact.host in facts.hosts or not facts.hosts]
 
 
-def _refusal(store: BackupStore) -> tuple[Reason, str] | None:
+def find_refusal(store: BackupStore) -> tuple[Reason, str] | None:
     """Why nobody will ever look at this store, or None."""
     field = unsupported_field(store.spec)
     if field is not None:
@@ -159,7 +174,7 @@ def _place_shared(facts: StoreFacts) -> Condition:
 
 def _ready(facts: StoreFacts) -> Condition:
     store = facts.store
-    refusal = _refusal(store)
+    refusal = find_refusal(store)
     complaint = next((contact for contact in _current(facts) if not contact.report.ready), None)
     known = find_condition(store.status.conditions, READY)
     if refusal is not None:

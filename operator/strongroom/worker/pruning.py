@@ -98,7 +98,8 @@ def _prune(
     if own is None or not own.verified:
         return "the listing does not show the backup just made" if backup.retention.has_rules else None
     # A policy made again under an old name, or one of the same name elsewhere, may be for other data altogether.
-    mine = [point for point in catalogue.points if point.manifest.policy_uid == backup.policy_uid]
+    own_uids = {backup.policy_uid, *backup.adopted_uids}
+    mine = [point for point in catalogue.points if point.manifest.policy_uid in own_uids]
     done.foreign = len(catalogue.points) - len(mine)
     plan = decide_retention(
         [point.for_retention() for point in mine],

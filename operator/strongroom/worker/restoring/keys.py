@@ -7,11 +7,8 @@ from strongroom.api.backuppolicy import Codec
 from strongroom.api.encryption import AppliedEncryption
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import SecretKeyReference
-from strongroom.pipeline.encryption.age import AgeCipher, parse_identities
-from strongroom.pipeline.encryption.agepassphrase import AgePassphraseCipher
 from strongroom.pipeline.encryption.ciphers import Cipher
-from strongroom.pipeline.encryption.gpg import GpgCipher
-from strongroom.pipeline.encryption.openssl import OpensslCipher
+from strongroom.pipeline.encryption.opening import build_opener
 from strongroom.pipeline.pipes import Abandonment
 from strongroom.pipeline.sinks import Chunk
 from strongroom.worker.restoring.choosing import Chosen
@@ -63,25 +60,11 @@ def _keys(
         where = f"Secret {reference.name}, key {reference.key}"
         try:
             content = task.secrets.read(reference, f"opening.decryptionKeys[{place}]")
-            yield Key(where, _build(task, applied, content, where))
+            yield Key(where, build_opener(applied, content, where, task.scratch))
         except StrongroomError as error:
             if error.reason is Reason.ClientMissing:
                 raise
             troubles.append(error.message)
-
-
-def _build(task: Task, applied: AppliedEncryption, content: bytes, where: str) -> Cipher:
-    if applied.kind == "age" and applied.opened_by == "Passphrase":
-        return AgePassphraseCipher(content, where)
-    if applied.kind == "age":
-        return AgeCipher([], parse_identities(content.decode(errors="replace"), where))
-    if applied.kind == "gpg":
-        return GpgCipher(task.scratch, [], (where, content))
-    if applied.iterations is None or applied.authentication_salt is None:
-        raise StrongroomError(
-            Reason.ManifestUntrusted, "the manifest lacks iterations or salt of its encryption"
-        )
-    return OpensslCipher(content, applied.iterations, bytes.fromhex(applied.authentication_salt))
 
 
 def _opens(cipher: Cipher, head: bytes, codec: Codec) -> bool:
