@@ -90,7 +90,7 @@ class ArtifactVerification(Fields):
     )
     read_back_to: Literal["Plain", "Stored"] = Field(
         default="Plain",
-        description="Plain: the bytes read back were decrypted and decompressed, and the plain bytes matched, too. Stored: they are encrypted, and no private key was at hand.",
+        description="Plain: the bytes read back were decrypted and decompressed, and the plain bytes matched, too; once, for every copy has the same bytes. Stored: they are encrypted, and no private key was at hand.",
     )
     time: Time = Field(description="When the proof was complete.")
 

@@ -42,12 +42,6 @@ class Copies:
         lacking = self.failures.keys() | self.behind.keys()
         return {name: store for name, store in self.stores.items() if name not in lacking}
 
-    def fail(self, name: str, error: StrongroomError) -> None:
-        """Give a store up; raises the error when it was the last one."""
-        self.failures[name] = error
-        if not self.good:
-            raise error
-
     def set_aside(self, name: str, why: str) -> None:
         """Go on without a store that is to be caught up."""
         self.behind[name] = StrongroomError(Reason.StoreBehind, f"store {name}: {why}")
