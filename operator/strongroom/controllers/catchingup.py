@@ -12,6 +12,8 @@ from strongroom.domain.catchups import (
     CatchUpDue,
     choose_stores,
     find_due_times,
+    has_place,
+    yields_at,
 )
 from strongroom.domain.catchupstatus import find_overdue, judge_catch_up
 from strongroom.domain.holdings import find_wanted
@@ -40,8 +42,9 @@ async def start_catch_up(
         if is_at_work(context, policy):
             return None  # its end brings us here again
         now = context.now()
+        is_free = has_place(around.host, context.observed.jobs.values())
         for due in dues:
-            if due.moment > now or _is_crowded(context, due):
+            if due.moment > now or not is_free or _is_crowded(context, due):
                 continue
             if await _make_job(context, policy, due.wanted.record, stores, around):
                 return None
@@ -123,11 +126,20 @@ async def settle_catch_up(context: Context, record: RunRecord) -> datetime | Non
         return None
     until = (job.started or job.created) + job.deadline + GRACE
     if job.ending is None and context.now() < until:
-        return until
+        return await _make_room(context, job, until)
     overdue = "" if job.ending is not None else find_overdue(job, host_is_alive=_is_alive(context, job))
     await _conclude(context, record, job, overdue)
     await _let_go(context, job)
     return None
+
+
+async def _make_room(context: Context, job: JobState, until: datetime) -> datetime:
+    """Let a Job under way go if one that matters more waits for its place; it is made again. Returns when to look again."""
+    yields = yields_at(job, context.observed.jobs.values())
+    if yields is None or yields > context.now():
+        return until if yields is None else min(yields, until)
+    await _let_go(context, job)
+    return until
 
 
 def _is_alive(context: Context, job: JobState) -> bool:

@@ -66,6 +66,18 @@ def copied_for(job: JobState) -> list[Key]:
     return [] if job.catch_up is None else [Key(POLICIES, job.meta.namespace, job.catch_up.policy)]
 
 
+def in_the_way_of(objects: Objects, job: JobState) -> list[Key]:
+    """Runs whose copies are on their way on the host that a Job waits for."""
+    if job.started is not None or job.host is None or job.catch_up is not None:
+        return []
+    return [
+        key
+        for other in objects.jobs.values()
+        if other.host == job.host and other.catch_up is not None and other.ending is None
+        for key in owner_of(other)
+    ]
+
+
 def naming_host(objects: Objects, host: str) -> Iterator[Key]:
     """Policies that name a host, with their runs; and all stores, which may be looked at from there."""
     for name in policies_naming(objects, host):

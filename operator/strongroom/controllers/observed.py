@@ -182,7 +182,7 @@ class Observed(Objects):
         name = (key.namespace, key.name)
         before, job = self.jobs.get(name), parse_job(body)
         self.jobs[name] = job
-        touched = concerns.owner_of(job)
+        touched = [*concerns.owner_of(job), *concerns.in_the_way_of(self, job)]
         if job.ending is not None and (before is None or before.ending is None):
             named = ((store.name, self.stores.get((key.namespace, store.name))) for store in job.stores)
             stores = {name: store for name, store in named if store is not None}

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from strongroom.api.conditions import READY, find_condition
-from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore
+from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost
 from strongroom.domain.copies import PRUNED
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 from strongroom.domain.holdings import Wanted
+from strongroom.domain.jobstates import JobState
 
 MOST_AT_ONCE = 2
 """Jobs that copy to one store at a time, of all policies together."""
@@ -19,6 +20,10 @@ FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(days=1)
 READY_AGAIN_PAUSE = timedelta(minutes=1)
 """For each attempt but the first, where a store was found to work again since the last one."""
+
+
+YIELD_AFTER = timedelta(seconds=15)
+"""A backup or a restore that its host has not taken for so long waits for a place there: a Job that copies makes room."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,26 @@ def pause_after(attempts: int, *, is_back: bool = False, is_behind: bool = False
 def _ready_since(store: BackupStore | None) -> datetime | None:
     ready = None if store is None else find_condition(store.status.conditions, READY)
     return ready.last_transition_time if ready is not None and ready.status == "True" else None
+
+
+def has_place(host: DockerHost, jobs: Iterable[JobState]) -> bool:
+    """Whether the host may copy one more: nothing waits there, and one of its places, if it has several, stays free for the rest."""
+    own = [job for job in jobs if job.host == host.key and job.ending is None]
+    copying = sum(job.catch_up is not None for job in own)
+    return not any(map(_waits, own)) and copying < max(1, host.spec.max_concurrent_jobs - 1)
+
+
+def yields_at(job: JobState, others: Iterable[JobState]) -> datetime | None:
+    """When a Job that copies must make room on its host for one that waits there (it may be past); None if it need not."""
+    waiting = (other.created for other in others if other.host == job.host and _waits(other))
+    first = min(waiting, default=None)
+    return None if first is None or job.started is None else first + YIELD_AFTER
+
+
+def _waits(job: JobState) -> bool:
+    """Whether a backup or a restore has not been taken by its host."""
+    is_urgent = job.catch_up is None and job.store is None
+    return is_urgent and job.started is None and job.ending is None
 
 
 def choose_stores(

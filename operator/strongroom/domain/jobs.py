@@ -111,7 +111,7 @@ def build_catch_up_job(
         stores=[OrderStore(name=store.meta.name, spec=store.spec) for store in stores],
         catch_up=CatchUpOrder(
             policy=policy.meta.name,
-            policy_uid=policy.meta.uid,
+            policy_uid=status.policy_uid or policy.meta.uid,
             recovery_point=status.recovery_point,
             manifest_sha256=status.manifest_sha256,
             encryption=policy.spec.encryption,

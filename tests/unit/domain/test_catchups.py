@@ -3,12 +3,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from domain_objects import COMPLETE, at, host, policy, run, store
+from domain_objects import COMPLETE, at, host, job_body, policy, run, store
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom.api.labels import RESULT_ANNOTATION
-from strongroom.domain.catchups import LONGEST_PAUSE, choose_stores, find_due_times, pause_after
+from strongroom.domain.catchups import (
+    LONGEST_PAUSE,
+    choose_stores,
+    find_due_times,
+    has_place,
+    pause_after,
+    yields_at,
+)
 from strongroom.domain.catchupstatus import judge_catch_up
 from strongroom.domain.holdings import Wanted
 from strongroom.domain.jobs import build_catch_up_job
@@ -114,6 +121,28 @@ def test_the_job_reads_no_source_belongs_to_its_run_and_has_a_name_of_its_own_fo
     assert first.meta.name == catch_up_job_name("r1", "uid-r1", 1)
     assert second.meta.name == catch_up_job_name("r1", "uid-r1", 2)
     assert len({first.meta.name, second.meta.name, job_name("r1", "uid-r1")}) == 3
+
+
+def test_a_host_keeps_a_place_for_backups_and_restores():
+    under_way = job(conditions=())
+    assert has_place(host(maxConcurrentJobs=2), [job()])
+    assert not has_place(host(maxConcurrentJobs=2), [under_way])
+    assert has_place(host(maxConcurrentJobs=3), [under_way])
+    assert has_place(host(maxConcurrentJobs=1), [])
+    assert not has_place(host(maxConcurrentJobs=1), [under_way])
+    assert not has_place(host(maxConcurrentJobs=3), [parse_job(job_body(run("r2")))])
+
+
+def test_a_copy_makes_room_for_a_backup_that_its_host_does_not_take():
+    under_way = job(conditions=(), startTime="2026-11-22T02:05:00Z")
+    created = at("2026-11-22T03:00Z")
+    waiting = parse_job(job_body(run("r2"), created=created))
+    taken = parse_job(job_body(run("r2"), created=created, startTime="2026-11-22T03:00:01Z"))
+    elsewhere = replace(waiting, host=("default", "other"))
+    check = replace(waiting, store="usb")
+    assert yields_at(under_way, [under_way, waiting]) == created + timedelta(seconds=15)
+    assert yields_at(job(conditions=()), [waiting]) is None
+    assert yields_at(under_way, [under_way, taken, elsewhere, check, job(conditions=())]) is None
 
 
 def test_a_copy_that_was_caught_up_is_good_and_the_phase_stays():
