@@ -11,6 +11,7 @@ from tests.unit.domain import domain_objects as objects
 
 from strongroom.api.backuppolicy import BackupPolicySpec
 from strongroom.api.resources import BackupPolicy, parse_policy
+from strongroom.domain.copies import StoreCopy, judge_copies
 from strongroom.domain.policies import Surroundings, find_problems
 from strongroom.domain.schedule import WORDS, parse_schedule
 
@@ -21,6 +22,7 @@ SAMPLES = {
     "quickstart": (ROOT / "manifests/samples/quickstart.yaml").read_text(),
     "s3-store": (ROOT / "manifests/samples/s3-store.yaml").read_text(),
     "ssh-store": (ROOT / "manifests/samples/ssh-store.yaml").read_text(),
+    "three-two-one": (ROOT / "manifests/samples/three-two-one.yaml").read_text(),
     "compose-stack": COMPOSE_STACK.read_text(),
     "from-scripts": "---\n".join(re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)),
 }
@@ -51,8 +53,17 @@ def test_kubectl_applies_it_with_every_field_known(api, name):
 def test_every_policy_of_it_can_be_carried_out(name):
     found = policies(SAMPLES[name])
     assert found
-    around = Surroundings(stores={name: objects.store(name) for name in ("disk", "vault")}, host=WORKING)
+    around = Surroundings(
+        stores={name: objects.store(name) for name in ("disk", "vault", "nas")}, host=WORKING
+    )
     assert [problem for policy in found for problem in find_problems(policy, around)] == []
+
+
+def test_the_sample_of_three_two_one_is_three_two_one():
+    documents = list(yaml.safe_load_all(SAMPLES["three-two-one"]))
+    stores = [each["spec"] for each in documents if each["kind"] == "BackupStore"]
+    copies = [StoreCopy(str(n), objects.store(**spec).spec) for n, spec in enumerate(stores)]
+    assert judge_copies(copies, objects.CREATED).status == "True"
 
 
 def test_the_policies_of_the_compose_stack_do_what_its_scripts_and_crontab_did():
