@@ -74,8 +74,13 @@ def _find_holding(
 
 
 def is_verified(record: RunRecord, policy: BackupPolicy) -> bool:
-    """Whether each good copy of it is a verified backup, be there enough of them or not."""
-    return counts(record, policy.spec) or (record.phase == "Partial" and record.contents == "Whole")
+    """Whether each good copy of it is a verified backup of the policy, be there enough of them or not."""
+    return counts(record, policy.spec) or (record.reason != "Safety" and _is_whole(record))
+
+
+def _is_whole(record: RunRecord) -> bool:
+    """As its manifest tells of it: nothing changed while it was read, however many stores hold it."""
+    return record.phase == "Succeeded" or (record.phase == "Partial" and record.contents == "Whole")
 
 
 def find_wanted(policy: BackupPolicy, records: Sequence[RunRecord], now: datetime) -> list[Wanted]:
@@ -100,7 +105,7 @@ def _may_be_copied(record: RunRecord, policy: BackupPolicy) -> bool:
         record.phase in ("Succeeded", "Partial")
         and record.holds_artifacts
         and not record.is_deleting
-        and record.policy_uid == policy.meta.uid
+        and is_own(policy, record)
         and bool(_lacks_of(record, policy))
     )
 
@@ -121,8 +126,9 @@ def _kept_by_retention(policy: BackupPolicy, records: Sequence[RunRecord], now: 
             key=record.uid,
             run=record.name,
             time=record.moment,
-            verified=is_verified(record, policy),
-            partial=not is_verified(record, policy),
+            verified=_is_whole(record),
+            partial=not _is_whole(record),
+            safety=record.reason == "Safety",
         )
         for record in records
         if record.phase in ("Succeeded", "Partial") and record.holds_artifacts and is_own(policy, record)

@@ -235,6 +235,15 @@ def test_nothing_is_copied_that_retention_has_deleted_or_would_delete():
     assert wanted([pruned, *newer]) == []
 
 
+def test_safety_backups_and_failed_runs_make_no_store_hold_a_verified_one():
+    safety = record("safety", 22, "Partial", lacks=["usb"], reason="Safety")
+    vault, _ = find_holdings(policy(stores=["vault", "usb"]), [safety, record("a", 21)], NOW)
+    assert vault.newest.name == "a"
+    doubtful = record("doubtful", 22, "Failed")
+    vault, _ = find_holdings(policy(stores=["vault", "usb"]), [doubtful, record("a", 21)], NOW)
+    assert vault.newest.name == "a"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
