@@ -114,6 +114,15 @@ cmp "$demo/rows.original" "$demo/rows.restored"
 echo "Restored into shop_restored: the same rows in $(wc -l <"$demo/rows.original") tables:"
 cat "$demo/rows.restored"
 
+say "A disaster, and the way back: planned, confirmed, compared, exchanged; the old state is kept for a day"
+show kubectl create secret generic shop-admin --from-file=password="$demo/superuser.password"
+show psql --quiet --no-psqlrc --dbname shop --command "SET client_min_messages = error" --command "DROP TABLE shop.order_line CASCADE"
+show strongroom restore shop --in-place --db-user postgres --db-password shop-admin/password --confirm shop
+psql --no-psqlrc --tuples-only --no-align --dbname shop --command "$count" >"$demo/rows.back"
+cmp "$demo/rows.original" "$demo/rows.back"
+echo "The same rows as before:"
+show kubectl get rr,br
+
 trap - ERR
 if [ -n "${KEEP:-}" ]; then
     say "Left running"

@@ -54,6 +54,10 @@ def _moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> s
 @click.option("--to-database", help="Into a new database of this name, beside the old one.")
 @click.option("--to-directory", help="As files, into this new or empty folder of the host.")
 @click.option("--to-volume", help="As files, into this new or empty volume.")
+@click.option(
+    "--db-user", help="Role that restores databases. Default: the one that backs up, which seldom may."
+)
+@click.option("--db-password", metavar="SECRET/KEY", help="Secret and key with that role's password.")
 @click.option("--host", help="DockerHost that restores. Default: the policy's.")
 @click.option(
     "--stop",
@@ -79,6 +83,7 @@ def restore(kubeconfig: Path | None, namespace: str, *, watch: bool, **typed: An
     Examples:
       strongroom restore shop --to-database shop_copy            # beside the old one
       strongroom restore shop --in-place --stop shop/django-app --health-url http://localhost/health/
+      strongroom restore shop --in-place --db-user postgres --db-password shop-admin/password
       strongroom restore shop --as-of 2026-11-22T02:00:00Z --source media --to-directory /srv/restored
       strongroom restore --run shop-20261122t0200z-3f9c2b7a --in-place --confirm shop --no-watch
     """
@@ -122,8 +127,7 @@ def _build_spec(typed: dict[str, Any]) -> dict[str, Any]:
     if not typed["safety_backup"]:
         spec["safetyBackup"] = False
     if typed["decryption_key"]:
-        secret, _, key = typed["decryption_key"].partition("/")
-        spec["decryptionKeySecret"] = {"name": secret, "key": key}
+        spec["decryptionKeySecret"] = _reference(typed["decryption_key"])
     names = {"strategy": "strategy", "keep_replaced": "keepReplaced", "confirm": "confirm"}
     spec |= {field_: typed[name] for name, field_ in names.items() if typed[name]}
     try:
@@ -158,7 +162,16 @@ def _build_target(typed: dict[str, Any]) -> dict[str, Any]:
         raise click.UsageError(
             "say where to: one of --in-place, --to-database, --to-directory and --to-volume"
         )
-    return targets[wanted[0]] | ({"host": typed["host"]} if typed["host"] else {})
+    postgres: dict[str, Any] = {"user": typed["db_user"]} if typed["db_user"] else {}
+    if typed["db_password"]:
+        postgres["passwordSecret"] = _reference(typed["db_password"])
+    others = {"host": typed["host"], "postgres": postgres}
+    return targets[wanted[0]] | {name: value for name, value in others.items() if value}
+
+
+def _reference(text: str) -> dict[str, str]:
+    secret, _, key = text.partition("/")
+    return {"name": secret, "key": key}
 
 
 def _selector(text: str) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The next step of a restore, from what is so now. Asked twice, it answers the same; a request that has ended only minds what it keeps."""
 
+import json
+import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -206,7 +208,8 @@ def _judge_plan(request: RestoreRequest, plan: RestorePlan) -> AwaitConfirmation
     else:
         said = f"spec.confirm is {given!r} and not what will be overwritten"
     name = request.meta.name
-    way = f'kubectl patch rr {name} --type merge -p \'{{"spec":{{"confirm":"…"}}}}\''
+    patch = json.dumps({"spec": {"confirm": wanted}}, ensure_ascii=False)
+    way = f"kubectl patch rr {name} --type merge -p {shlex.quote(patch)}"
     return AwaitConfirmation(
         plan, f"{said}: set spec.confirm to {wanted!r} ({way}) to go on, or delete the request"
     )
@@ -316,10 +319,19 @@ def _judge(facts: RestoreFacts, job: JobState) -> Finish:
 
 
 def _failed(result: WorkResult) -> Finish:
-    hint = Reason[result.reason].hint if result.reason in Reason.__members__ else ""
+    hint = _HINTS.get(result.reason) or (
+        Reason[result.reason].hint if result.reason in Reason.__members__ else ""
+    )
     message = result.message if hint in result.message else f"{result.message.removesuffix('.')}. {hint}"
     reason = result.reason if result.reason in Reason.__members__ else Reason.InternalError.name
     return Finish(succeeded=False, reason=reason, message=message, outcome=result.restore)
+
+
+_HINTS = {
+    Reason.PermissionDenied.name: "Name a role that may restore, and its password, in spec.target.postgres (user, passwordSecret).",
+    Reason.DatabaseNotFound.name: Reason.TargetMissing.hint,
+}
+"""Where the way out is another one than for a backup."""
 
 
 def _mind_what_is_kept(facts: RestoreFacts) -> Step:
