@@ -114,6 +114,13 @@ BACKUP_RUN = Kind(
         ),
         Column("Bytes", ".status.sizeBytes", "integer", description="Stored bytes, one copy."),
         Column("Seconds", ".status.durationSeconds", "number", description="How long it took."),
+        Column(
+            "Completed",
+            ".status.completionTime",
+            "date",
+            wide=True,
+            description="When the run ended: of one found in a store long before it was made here.",
+        ),
         Column("Hold", ".spec.hold", "boolean", wide=True),
         Column(
             "Pruned",

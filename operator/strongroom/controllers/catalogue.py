@@ -49,10 +49,13 @@ async def sync_catalogue(
     uid, now = store.meta.uid, context.now()
     walk = context.walks.get(uid)
     if walk is not None and walk.generation != store.meta.generation:
-        walk = context.walks.pop(uid) and None
+        del context.walks[uid]
+        walk = None
     if walk is None:
-        moment = next_sync(store, context.synced.get(uid), now)
-        if moment is None or moment > now or not live:
+        moment = (
+            next_sync(store, context.synced.get(uid), now) if live else None
+        )  # a host that is back wakes us
+        if moment is None or moment > now:
             await _remove_jobs(context, store, keep=None)
             return moment
         walk = context.walks[uid] = begin_walk(store, sorted(hosts), sorted(live), context.clock())

@@ -1,6 +1,8 @@
 """Operators that learn from the stores what there is."""
 
+import asyncio
 import json
+import urllib.request
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +10,7 @@ from tests.integration.embedded import until
 from tests.integration.operator.shelves import Shelves, point
 
 from strongroom.api.labels import ADOPT_ANNOTATION, FOUND_LABEL, SYNC_REQUESTED_ANNOTATION
-from strongroom.kube.kinds import JOBS, POLICIES, RUNS, STORES
+from strongroom.kube.kinds import HOSTS, JOBS, POLICIES, RUNS, STORES
 
 
 @pytest.fixture
@@ -29,6 +31,10 @@ async def until_synced(world, store="vault"):
         return status if status.get("lastSyncRequest") == request else None
 
     return await until(answered, f"store {store} was synced", seconds=60)
+
+
+async def _answered(world, request):
+    return (await world.get(STORES, "vault"))["status"].get("lastSyncRequest") == request
 
 
 def copies_of(run):
@@ -73,6 +79,35 @@ async def test_an_empty_control_plane_learns_every_backup_from_two_stores_and_st
     assert len(runs) == 10
     assert await world.jobs() == []
     assert not shelves.backups
+
+
+def reconciles(port_file):
+    """How often this operator has looked at an object."""
+    url = f"http://127.0.0.1:{int(port_file.read_text())}/metrics"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        text = answer.read().decode()
+    line = next(each for each in text.splitlines() if each.startswith("strongroom_reconcile_seconds_count"))
+    return float(line.split()[-1])
+
+
+async def test_an_operator_whose_host_is_down_waits_for_it_without_turning_in_circles(
+    world, agent, shelves, tmp_path
+):
+    shelves.points = {"vault": [point("orders-01", "uid-1")]}
+    await world.store()
+    async with world.operator():
+        await world.until_phase("Succeeded", run="orders-01")
+    await agent.die()
+    port = tmp_path / "metrics.port"
+    async with world.operator(metrics_port_file=port, tick_seconds=2):
+        await world.until_condition(HOSTS, "local", "Ready", "False")
+        asked = {"metadata": {"annotations": {SYNC_REQUESTED_ANNOTATION: "while it is down"}}}
+        await world.client.patch(STORES, world.namespace, "vault", asked)
+        before = await asyncio.to_thread(reconciles, port)
+        await asyncio.sleep(2)  # time to turn in
+        assert await asyncio.to_thread(reconciles, port) - before < 30
+        await agent.register()
+        await until(lambda: _answered(world, "while it is down"), "the request is answered in the end")
 
 
 async def test_a_policy_applied_anew_counts_its_history_and_deletes_none_of_it_unless_told(
