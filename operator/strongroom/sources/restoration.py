@@ -5,7 +5,7 @@ process: whatever is made bears a name that follows from the request's uid, and 
 it has come.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Protocol, Self
 
@@ -76,6 +76,12 @@ class Restoration(Protocol):
 
     def discard(self) -> None:
         """Remove what was prepared and is not swapped in. Idempotent; never touches the old, nor what is swapped in."""
+
+    def conclude(self) -> None:
+        """The restore has succeeded for good: remove what only told how far it has come, where nothing was replaced. Idempotent."""
+
+    def differences(self) -> Sequence[str]:
+        """What is or was exchanged file by file, for people: names and counts, never contents. Whole from Prepared on."""
 
     def drop(self, replaced: Replaced) -> None:
         """Remove what was replaced. Refuses a name that `swap` cannot have made. Idempotent."""

@@ -35,7 +35,11 @@ class Trees:
         self, run: str = "first", *, stores: list[Path] | None = None, mounts: Any = None, **backup: Any
     ) -> tuple[int, WorkResult]:
         """Exit code and result. Sources default to the whole tree."""
-        (self.folder / "order.json").write_text(json.dumps(self._order(run, stores or [self.store], backup)))
+        return self.carry_out(self._order(run, stores or [self.store], backup), mounts)
+
+    def carry_out(self, order: dict[str, Any], mounts: Any = None, **more: Any) -> tuple[int, WorkResult]:
+        """Exit code and result of one worker. `more`: fields of WorkerPaths."""
+        (self.folder / "order.json").write_text(json.dumps(order))
         if mounts is not None:
             (self.folder / "mounts.json").write_text(json.dumps(mounts))
         paths = WorkerPaths(
@@ -46,6 +50,7 @@ class Trees:
             journal=self.folder / "journal",
             engine_url=self.engine_url,
             mounts=None if mounts is None else self.folder / "mounts.json",
+            **more,
         )
         with contextlib.redirect_stdout(io.StringIO()):
             code = run_worker(paths)
@@ -83,3 +88,36 @@ class Trees:
                 **backup,
             },
         }
+
+
+def restore_order(
+    trees: Trees, *targets: dict[str, Any], kind: str = "Restore", uid: str = "uid-back", **restore: Any
+) -> dict[str, Any]:
+    """In place and confirmed, unless the test says something else."""
+    return {
+        "kind": kind,
+        "namespace": "default",
+        "runUid": uid,
+        "stores": [{"name": "store", "spec": {"local": {"path": str(trees.store)}}}],
+        "deadlineSeconds": 300,
+        "restore": {
+            "request": "back",
+            "choice": {"policy": "shop", "run": "first"},
+            "mode": "InPlace",
+            "targets": list(targets),
+            **restore,
+        },
+    }
+
+
+def drop_order(
+    trees: Trees, replaced: list[Any], *targets: dict[str, Any], uid: str = "uid-back"
+) -> dict[str, Any]:
+    """For what a restore of that uid has kept."""
+    order = restore_order(trees, kind="DropReplaced", uid=uid)
+    del order["restore"]
+    kept = [each.to_api() for each in replaced]
+    return {
+        **order,
+        "drop": {"request": "back", "policy": "shop", "targets": list(targets), "replaced": kept},
+    }

@@ -31,6 +31,7 @@ def unpack(folder: Path, hostile: Hostile, step: int = 1 << 20) -> None:
         for start in range(0, len(hostile.archive), step):
             unpacking.write(hostile.archive[start : start + step])
         unpacking.finish()
+        unpacking.keep()
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def unpack(
         for start in range(0, len(archive), 1 << 16):
             unpacking.write(archive[start : start + (1 << 16)])
         unpacking.finish()
+        unpacking.keep()
     assert all(check.passed for check in unpacking.checks)
     return {check.name: check for check in unpacking.checks}
 

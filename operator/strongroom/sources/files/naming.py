@@ -1,4 +1,6 @@
 """Names that restores give to what they make beside the files of others."""
 
 OWN_PREFIX = b".strongroom-"
-"""What begins with it, at the root of a volume or beside a restored folder, is a restore's: never backed up, never an archive's."""
+"""At the root of a volume or beside a restored folder, what begins with it is ours, and no archive's."""
+KEPT_PREFIX = OWN_PREFIX + b"restore-"
+"""Folders in which restores keep what they have replaced. They are never backed up."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.sources.files.naming import KEPT_PREFIX
 from strongroom.sources.files.selection import Selection
 from strongroom.sources.notes import Notes, printable
 
@@ -116,7 +117,9 @@ class Walk:
         for entry in entries:
             member = folder.entry(entry.name)
             if entry.is_dir(follow_symlinks=False):
-                if everything or self.selection.enters(_relative(member)):
+                if entry.name.startswith(KEPT_PREFIX):
+                    self.skipped.add(f"{printable(member.stored)}: kept by a restore")
+                elif everything or self.selection.enters(_relative(member)):
                     subfolders.append(entry.name)
                 continue
             is_usual = entry.is_file(follow_symlinks=False) or entry.is_symlink()

@@ -162,12 +162,22 @@ class Exchange:
         standing = [(item, replaced) for item in self.items if (replaced := _replaced(item)) is not None]
         self.gathered.is_healthy = True
         self.gathered.replaced = [replaced for _, replaced in standing]
+        self.gathered.differences = [words for item in self.items for words in item.restoration.differences()]
+        if self.task.journal is not None:
+            self._conclude()
         if self.order.keeps_replaced or self.task.journal is None or not standing:
             return
         with suppress(StrongroomError), self.steps.step("DropReplaced"):  # it is told as still standing
             for item, replaced in standing:
                 item.restoration.drop(replaced)
                 self.gathered.replaced.remove(replaced)
+
+    def _conclude(self) -> None:
+        for item in self.items:
+            try:
+                item.restoration.conclude()
+            except StrongroomError as error:
+                log.warning("%s: what it was made in is left: %s", item.name, error.message)
 
     def discard_quietly(self) -> None:
         """What was prepared goes; what cannot be removed is told to the log."""

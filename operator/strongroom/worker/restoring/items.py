@@ -69,7 +69,7 @@ def build_items(task: Task, order: RestoreOrder, shelf: Shelf) -> list[Item]:
     """Everything that is restored. Raises what reaching the servers raises."""
     files = select_files(shelf.chosen, order.choice)
     if order.mode == "Directory":
-        return [Item(file, made, tuple) for file, made in build_trees(task, order, shelf, files)]
+        return [Item(file, made, made.tell) for file, made in build_trees(task, order, shelf, files)]
     servers = Servers(task, order, shelf, files)
     databases = [file for file in files if file.artifact.kind == "database"]
     if order.mode == "NewDatabase" and len(databases) != 1:
@@ -81,7 +81,7 @@ def build_items(task: Task, order: RestoreOrder, shelf: Shelf) -> list[Item]:
     items = [_database_item(servers, order, file) for file in databases]
     trees = [file for file in files if file.artifact.kind in {"files", "config"}]
     if order.mode == "InPlace" and trees:
-        items += [Item(file, made, tuple) for file, made in build_trees(task, order, shelf, trees)]
+        items += [Item(file, made, made.tell) for file, made in build_trees(task, order, shelf, trees)]
     if not items:
         raise StrongroomError(Reason.InvalidSpec, "nothing that can be restored is chosen (from.sources)")
     return items

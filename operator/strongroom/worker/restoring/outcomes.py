@@ -8,6 +8,7 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.restoring import CheckResult, Replaced, RestoreOutcome, RestoreStep
 
 _LISTED_CHECKS = 200
+_LISTED_DIFFERENCES = 100
 
 
 @dataclass
@@ -22,6 +23,7 @@ class Gathered:
     """What was restored over, in words: nothing can put that back."""
     rolled_back: bool = False
     is_healthy: bool = False
+    differences: list[str] = field(default_factory=list)
 
     def compare(self, checks: Iterable[CheckResult], what: str) -> None:
         """Keep what was compared; ComparisonFailed with the first of what differs."""
@@ -53,4 +55,5 @@ class Gathered:
             replaced=[] if self.rolled_back else self.replaced,
             rolled_back=self.rolled_back,
             restore_seconds=seconds,
+            differences=self.differences[:_LISTED_DIFFERENCES],
         )

@@ -1,33 +1,65 @@
-"""Files and configuration of a recovery point."""
+"""Files and configuration of a recovery point; and everything of one that is restored as files."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import ManifestFile
 from strongroom.api.restoreorder import RestoreOrder
 from strongroom.api.restoring import Replaced
 from strongroom.api.sources import Source
-from strongroom.sources.restoration import Restoration
+from strongroom.pipeline.codecs import SUFFIXES
+from strongroom.pipeline.encryption.ciphers import SUFFIXES as ENCRYPTION_SUFFIXES
+from strongroom.sources.files.restoring.dropping import drop_files
+from strongroom.sources.files.restoring.targets import Surroundings, restore_files, restore_into_folder
+from strongroom.sources.files.restoring.trees import TreeRestoration
 from strongroom.worker.restoring.reading import Shelf
 from strongroom.worker.task import Task
 
 
 def build_trees(
-    task: Task,  # noqa: ARG001 - for those that come
-    order: RestoreOrder,
-    shelf: Shelf,  # noqa: ARG001
-    files: Sequence[ManifestFile],
-) -> Iterator[tuple[ManifestFile, Restoration]]:
-    """The restoration of each tree."""
-    names = ", ".join(sorted({file.artifact.source for file in files}))
+    task: Task, order: RestoreOrder, shelf: Shelf, files: Sequence[ManifestFile]
+) -> Iterator[tuple[ManifestFile, TreeRestoration]]:
+    """The restoration of each tree; in mode Directory that of every file."""
+    around = surroundings(task, special=order.allow_special_files)
+    for file in files:
+        if order.mode == "Directory":
+            made = restore_into_folder(
+                around, file.artifact, path=order.path, volume=order.volume, name=_name(shelf, file)
+            )
+        else:
+            made = _restore_in_place(around, order, file)
+        yield file, made
+
+
+def surroundings(task: Task, *, special: bool = False) -> Surroundings:
+    """What restorations of files need."""
+    return Surroundings(task.order.run_uid, task.places, task.engine, special)
+
+
+def _restore_in_place(around: Surroundings, order: RestoreOrder, file: ManifestFile) -> TreeRestoration:
+    name = file.artifact.source
+    source = next((each for each in order.targets if each.name == name), None)
+    if source is None:
+        words = f"source {name} is in the backup and not in the policy any more (from.sources)"
+        raise StrongroomError(Reason.TargetMissing, words)
+    if file.artifact.kind == "files" and source.files is not None:
+        return restore_files(around, file.artifact, source.files)
     raise StrongroomError(
-        Reason.Unsupported,
-        f"mode {order.mode}: this version does not restore files and configuration: {names}",
+        Reason.TargetMissing, f"source {name} is of another type in the backup ({file.artifact.kind})"
     )
 
 
-def drop_tree(task: Task, source: Source, replaced: Replaced) -> None:  # noqa: ARG001 - for those that come
+def _name(shelf: Shelf, file: ManifestFile) -> str:
+    """Name in the folder: the source's for a tree; else the file's own, without suffixes of what is taken off."""
+    if file.artifact.kind in {"files", "config"}:
+        return file.artifact.source
+    name = PurePosixPath(file.artifact.file).name
+    if file.artifact.encryption is not None:
+        name = name.removesuffix(ENCRYPTION_SUFFIXES[file.artifact.encryption])
+    return name.removesuffix(SUFFIXES[shelf.chosen.manifest.compression.codec])
+
+
+def drop_tree(task: Task, source: Source, replaced: Replaced) -> None:
     """Remove the folder or volume that was replaced."""
-    raise StrongroomError(
-        Reason.Unsupported, f"source {source.name}: this version does not replace files: {replaced.kept_as}"
-    )
+    drop_files(surroundings(task), source, replaced)

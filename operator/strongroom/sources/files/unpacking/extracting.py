@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError, excerpt
@@ -97,8 +96,10 @@ class Extraction:
         """Itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def end(self) -> None:
+        """End tar. Idempotent."""
+        self._child.__exit__(None, None, None)
+
+    def __exit__(self, *_: object) -> None:
         """End tar."""
-        self._child.__exit__(kind, error, trace)
+        self.end()

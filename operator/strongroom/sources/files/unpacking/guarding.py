@@ -85,6 +85,8 @@ class Guard(TarBlocks):
         """What was in it: all that the manifest tells of."""
         if not self.is_ended:
             raise refused(f"it was cut after {self._members} members")
+        if self._limits.is_tree and not self._has_root and self._members != 1:
+            raise refused("it is neither of one folder nor of one file")
         found, wanted = (self._members, self._size_bytes), (self._limits.members, self._limits.size_bytes)
         if found != wanted:
             raise refused(f"it holds {_counted(*found)}, and its manifest tells of {_counted(*wanted)}")

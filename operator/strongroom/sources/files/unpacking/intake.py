@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from strongroom.api.errors import Reason, StrongroomError
@@ -37,18 +36,20 @@ class Wanted:
 
 
 class Unpacking:
-    """Makes `folder/tree` of a stream. See Intake; `folder` is made, private, and removed again unless all was finished."""
+    """Makes `folder/tree` of a stream. See Intake; `folder` is made, private, and removed again unless it is kept."""
 
     def __init__(self, folder: bytes, wanted: Wanted) -> None:
         """Start. `folder`: an absolute path without links, of which nothing is there yet."""
         self.checks: Sequence[CheckResult] = ()
+        self.file: bytes | None = None
+        """Name of the single file that was archived, if it is no folder."""
         self._folder = folder
         self._wanted = wanted
         self._rights = Rights(os.geteuid() == 0, wanted.special, wanted.is_tree)
         self._contents = Contents(wanted=wanted.digests)
         limits = Limits(wanted.members, wanted.size_bytes, wanted.special, wanted.is_tree)
         self._guard = Guard(limits, self._contents)
-        self._is_finished = False
+        self._is_kept = False
         tar = find_tar()
         with ExitStack() as undo:
             os.mkdir(folder, 0o700)  # noqa: PTH102 - names are bytes here
@@ -75,8 +76,19 @@ class Unpacking:
         if failed := next((check for check in self.checks if not check.passed), None):
             words = f"{failed.name}: {failed.found} instead of {failed.expected}"
             raise StrongroomError(Reason.RestoreFailed, words)
+        self.file = self._single_file(guarded)
         sync_file_system(self._folder)
-        self._is_finished = True
+
+    def keep(self) -> None:
+        """Whoever has the tree now looks after it: leaving the context removes nothing."""
+        self._is_kept = True
+
+    def _single_file(self, guarded: Guarded) -> bytes | None:
+        """The name of the one file of an archive that is no folder's."""
+        if guarded.has_root or not self._wanted.is_tree:
+            return None
+        (name,) = os.listdir(self._folder + b"/" + TREE)  # noqa: PTH208 - names are bytes here
+        return name
 
     def _remarks(self, guarded: Guarded) -> list[CheckResult]:
         """What was not given back, on purpose or for want of rights."""
@@ -95,12 +107,10 @@ class Unpacking:
         """See Intake."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """See Intake."""
-        self._extraction.__exit__(kind, error, trace)
-        if not self._is_finished:
+        self._extraction.end()
+        if not self._is_kept:
             remove_tree(self._folder)
 
 

@@ -1,6 +1,6 @@
 """A database restored beside the present one, and exchanged with it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from strongroom.api.errors import Reason, StrongroomError
@@ -70,6 +70,13 @@ class DatabaseRestoration:
                 )
             return None
         return self._replaced() if present or target.replaced in found else None
+
+    def conclude(self) -> None:
+        """See Restoration: names and comments are all there is."""
+
+    def differences(self) -> Sequence[str]:
+        """See Restoration."""
+        return ()
 
     def swap_back(self) -> None:
         """See Restoration."""

@@ -4,7 +4,7 @@ For those who lack the room or the right to make a second one. The dump is known
 nothing but the safety backup leads back. Clean is one transaction: if the archive does not fit, the present one stays.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Literal, Self
@@ -71,6 +71,13 @@ class OverwritingRestoration:
         else:
             self._make_anew(archive)
         return None
+
+    def conclude(self) -> None:
+        """See Restoration: nothing is left of it."""
+
+    def differences(self) -> Sequence[str]:
+        """See Restoration."""
+        return ()
 
     def swap_back(self) -> None:
         """See Restoration: there is no way back, and nothing that `find_state` would call exchanged."""
