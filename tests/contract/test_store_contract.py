@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.s3.stores import open_bucket
-from tests.ssh.stores import PASSWORD, open_sftp_folder
+from tests.ssh.stores import open_rsync_folder, open_sftp_folder
 
 from strongroom.api.backupstore import StoreLimits
 from strongroom.api.errors import Reason, StrongroomError
@@ -43,10 +43,9 @@ def sftp_store(path: Path, request: Request) -> Store:
     return open_sftp_folder(path, server, server.make_folder())
 
 
-def sftp_store_by_password(path: Path, request: Request) -> Store:
+def rsync_store(path: Path, request: Request) -> Store:
     server = request.getfixturevalue("ssh_server")
-    login = {"passwordSecret": PASSWORD, "privateKeySecret": None}
-    return open_sftp_folder(path, server, server.make_folder(), **login)
+    return open_rsync_folder(path, server, server.make_folder())
 
 
 STORES: dict[str, Callable[[Path, Request], Store]] = {
@@ -57,7 +56,7 @@ STORES: dict[str, Callable[[Path, Request], Store]] = {
     "s3": bucket_store,
     "s3 with versions": versioned_bucket_store,
     "sftp": sftp_store,
-    "sftp by password": sftp_store_by_password,
+    "rsync": rsync_store,
 }
 BEGUN_BYTES = 17 << 20
 """More than any store keeps to itself: something of it lies in the place already."""

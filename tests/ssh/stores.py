@@ -6,6 +6,8 @@ from typing import Any, Literal
 from tests.ssh.server import PLACE, USER, SshServer
 
 from strongroom.api.backupstore import BackupStoreSpec
+from strongroom.stores.rsync.opening import open_rsync
+from strongroom.stores.rsync.store import RsyncFolder
 from strongroom.stores.sftp.opening import open_sftp
 from strongroom.stores.sftp.store import SftpFolder
 from strongroom.stores.ssh.access import Patience
@@ -15,6 +17,7 @@ QUICK = Patience(connect_seconds=5, silence_seconds=20)
 IMPATIENT = Patience(connect_seconds=4, silence_seconds=4)
 """For silence."""
 KEY = {"name": "vault-login", "key": "key"}
+RESTRICTED = {"name": "vault-login", "key": "restricted"}
 PASSWORD = {"name": "vault-login", "key": "password"}
 
 
@@ -51,3 +54,23 @@ def open_sftp_folder(
     scratch = path / "scratch"
     scratch.mkdir(exist_ok=True)
     return open_sftp(spec.sftp, write_login(path / "secrets", server), scratch, patience=patience)
+
+
+def open_rsync_folder(
+    path: Path,
+    server: SshServer,
+    folder: str = "",
+    patience: Patience = QUICK,
+    *,
+    place: str = "",
+    **more: Any,
+) -> RsyncFolder:
+    """The same by rsync. `place` is the path as a restricted account names it."""
+    if place:
+        more["path"] = place
+    spec = BackupStoreSpec.model_validate(ssh_spec("rsync", server, folder, **more))
+    assert spec.rsync is not None
+    scratch = path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    login = write_login(path / "secrets", server)
+    return open_rsync(spec.rsync, spec.limits, login, scratch, patience=patience)

@@ -74,6 +74,7 @@ def _look(state: Path, kubeconfig: Path | None, stores: tuple[Path, ...]) -> Ite
     yield _program(
         "ssh", "note", "apt-get install openssh-client: stores of the kinds sftp and rsync need it"
     )
+    yield _program("rsync", "note", "apt-get install rsync: stores of the kind rsync need it")
     yield _docker()
     yield _folder(state, "state folder", "chosen by `strongroom up --state`", may_be_made=True)
     for store in stores:

@@ -185,8 +185,6 @@ def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
 
 def unsupported_field(store: BackupStoreSpec) -> str | None:
     """The first field of a store that this version does not act on, or None."""
-    if store.rsync is not None:
-        return "spec.rsync"
     return "spec.objectLock" if store.object_lock is not None and store.s3 is None else None
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import queue
+import select
 import signal
 import subprocess
 import threading
@@ -107,6 +108,12 @@ class Child:
         """Its stdin and stdout, for those who wait for both at once; stdin was asked for, and is open."""
         assert self._process.stdin is not None  # noqa: S101 - a fault of the caller, who asked for no stdin
         return self._process.stdin.fileno(), self._stdout
+
+    def has_output_within(self, seconds: float) -> bool:
+        """Whether there is something to read before that time is over, or the end of it."""
+        poller = select.poll()
+        poller.register(self._stdout, select.POLLIN)
+        return bool(poller.poll(seconds * 1000))
 
     def errors(self) -> str:
         """The end of what it wrote to stderr, complete after `wait`."""

@@ -32,10 +32,10 @@ def open_store(name: str, spec: BackupStoreSpec, secrets: Secrets, scratch: Path
         what = f"spec.objectLock of a store of type {spec.type}"
         raise StrongroomError(Reason.Unsupported, f"store {name}: this version does not act on {what}")
     pulse = Pulse()
-    return limited(_open(name, spec, secrets, scratch, pulse), spec.limits, pulse)
+    return limited(_open(spec, secrets, scratch, pulse), spec.limits, pulse)
 
 
-def _open(name: str, spec: BackupStoreSpec, secrets: Secrets, scratch: Path | None, pulse: Pulse) -> Store:
+def _open(spec: BackupStoreSpec, secrets: Secrets, scratch: Path | None, pulse: Pulse) -> Store:
     """One whose calls may take long although bytes move lets the pulse beat meanwhile."""
     if spec.local is not None:
         return LocalStore(spec.local.path)
@@ -51,4 +51,7 @@ def _open(name: str, spec: BackupStoreSpec, secrets: Secrets, scratch: Path | No
         from strongroom.stores.sftp.opening import open_sftp
 
         return open_sftp(spec.sftp, secrets, scratch, pulse)
-    raise StrongroomError(Reason.Unsupported, f"store {name}: this version does not act on spec.{spec.type}")
+    assert spec.rsync is not None  # noqa: S101 - a specification has one of the four
+    from strongroom.stores.rsync.opening import open_rsync
+
+    return open_rsync(spec.rsync, spec.limits, secrets, scratch, pulse)

@@ -18,6 +18,7 @@ from strongroom.domain.schedule import WORDS, parse_schedule
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE_STACK = ROOT / "manifests/samples/compose-stack/policies.yaml"
 GUIDE = ROOT / "docs/from-scripts.md"
+RESTORE = ROOT / "manifests/samples/restore.yaml"
 SAMPLES = {
     "quickstart": (ROOT / "manifests/samples/quickstart.yaml").read_text(),
     "s3-store": (ROOT / "manifests/samples/s3-store.yaml").read_text(),
@@ -35,18 +36,19 @@ def policies(text: str) -> list[BackupPolicy]:
     return [parse_policy(each | {"metadata": objects.meta(each["metadata"]["name"])}) for each in found]
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", [*SAMPLES, "restore"])
 def test_kubectl_applies_it_with_every_field_known(api, name):
+    text = SAMPLES.get(name) or RESTORE.read_text()
     done = subprocess.run(
         ["kubectl", "--kubeconfig", api.admin, "apply", "--dry-run=server", "--validate=strict", "-f", "-"],
-        input=SAMPLES[name],
+        input=text,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == SAMPLES[name].count("\nkind: ")
+    assert len(done.stdout.splitlines()) == text.count("\nkind: ")
 
 
 @pytest.mark.parametrize("name", SAMPLES)

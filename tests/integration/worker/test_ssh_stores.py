@@ -10,7 +10,7 @@ from tests.integration.worker.workshop import Workshop
 from tests.ssh.server import SshServer, make_key
 from tests.ssh.stores import ssh_spec, write_login
 
-KINDS = ("sftp",)
+KINDS = ("sftp", "rsync")
 
 
 @pytest.fixture

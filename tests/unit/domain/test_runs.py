@@ -233,15 +233,16 @@ def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name(
     bucket = {"bucket": "backups", "accessKeySecret": KEYS, "secretKeySecret": KEYS}
     lock = {"mode": "Governance", "duration": "30d"}
     for spec, field in (
-        ({"rsync": far}, "spec.rsync"),
+        ({"sftp": far, "objectLock": lock}, "spec.objectLock"),
         ({"local": {"path": "/backups"}, "objectLock": lock}, "spec.objectLock"),
     ):
         problem = find_blocker(policy(), Surroundings(stores={"vault": store(**spec)}, host=host()))
         assert field in problem.message
     locking = Surroundings(stores={"vault": store(s3=bucket, objectLock=lock)}, host=host())
     assert find_blocker(policy(), locking) is None
-    by_ssh = Surroundings(stores={"vault": store(sftp=far)}, host=host())
-    assert find_blocker(policy(), by_ssh) is None
+    for kind in ("sftp", "rsync"):
+        by_ssh = Surroundings(stores={"vault": store(**{kind: far})}, host=host())
+        assert find_blocker(policy(), by_ssh) is None
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ _ROWS = (
         "nothing can be run in the worker's scratch folder, which handing over a password needs: use a key, or mount it without noexec",
     ),
     _row(
-        r"Permission denied|Too many authentication failures|No more authentication methods|no supported authentication",
+        r"Permission denied(, please| \([a-z])|Too many authentication failures|No more authentication methods|no supported authentication",
         Reason.AuthenticationFailed,
         "{credential}",
         "the server {host} does not let user {user} in with this",
@@ -89,3 +89,8 @@ def explain(said: str, access: Access, otherwise: str = "") -> StrongroomError:
     text = f"{row.field}: {row.words}".format_map(known)
     foreign = excerpt(said or otherwise, _TEXT).replace(str(access.folder), "…")
     return StrongroomError(row.reason, f"{text} ({foreign})" if foreign and found is None else text)
+
+
+def is_known(said: str) -> bool:
+    """Whether ssh has said something that the table knows."""
+    return any(row.pattern.search(said) for row in _ROWS)
