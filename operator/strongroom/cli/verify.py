@@ -13,7 +13,8 @@ from strongroom.cli.points import search_point
 from strongroom.cli.stored import Copies, Reading, opened
 from strongroom.pipeline.encryption.opening import build_opener
 from strongroom.stores.store import Store
-from strongroom.worker.points import StoredPoint, check_point, prove_file, read_point
+from strongroom.worker.fileproofs import prove_file
+from strongroom.worker.points import StoredPoint, check_point, read_point
 
 
 @click.command("verify")
@@ -74,7 +75,7 @@ def _prove(store: Store, point: StoredPoint, scratch: Path, key_file: Path | Non
     key = None if key_file is None else key_file.read_bytes()
     cipher = None if applied is None else build_opener(applied, key, "--decrypt-with", scratch)
     for file in point.manifest.files:
-        prove_file(store, point, file, cipher)
+        prove_file(store, point.key(file), point.manifest, file, cipher)
     sealed = cipher is not None and not cipher.opens
     return (
         "stored bytes compared (encrypted: give --decrypt-with to compare the plain ones)"

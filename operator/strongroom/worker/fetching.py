@@ -17,7 +17,8 @@ from strongroom.pipeline.reading import pump
 from strongroom.pipeline.sinks import Chunk, Readable, Sink
 from strongroom.stores.keys import UNFINISHED_PREFIX
 from strongroom.stores.store import Store
-from strongroom.worker.points import StoredPoint, find_authentication
+from strongroom.worker.fileproofs import find_authentication
+from strongroom.worker.points import StoredPoint
 
 
 def fetch_file(
@@ -34,7 +35,7 @@ def fetch_file(
     if _is_there(target, expected):
         return target
     digest = Digest()
-    authentication = find_authentication(point, cipher)
+    authentication = find_authentication(key, point.manifest, cipher)
     tag = None if authentication is None else authentication.start()
     with _unfinished(target) as out, store.open(key) as reader:
         pump(reader, out, digest, *([] if tag is None else [tag]), *shown)

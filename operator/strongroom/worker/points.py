@@ -5,14 +5,9 @@ from dataclasses import dataclass
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME, Manifest, ManifestFile
-from strongroom.pipeline.digests import Fingerprint
-from strongroom.pipeline.encryption.authentication import Authentication
-from strongroom.pipeline.encryption.ciphers import Cipher
-from strongroom.sources.files.checks import CountCheck
 from strongroom.stores.keys import is_key
 from strongroom.stores.store import KeyMissingError, Store
 from strongroom.worker.catalogue import is_complete, read_manifest
-from strongroom.worker.readback import Written, read_back
 from strongroom.worker.signatures import Trust, Verdict
 
 _POINT_SEGMENTS = 3  # namespace, policy, recovery point
@@ -81,31 +76,3 @@ def check_point(point: StoredPoint, demand: Demand) -> None:
         raise StrongroomError(
             Reason.ArtifactCorrupt, f"files of {point.prefix} are missing, or are of another length"
         )
-
-
-def prove_file(store: Store, point: StoredPoint, file: ManifestFile, cipher: Cipher | None) -> None:
-    """Return if every stored byte is as the manifest says and, where the cipher opens, every plain byte, too."""
-    artifact = file.artifact
-    written = Written(
-        key=point.key(file),
-        codec=point.manifest.compression.codec,
-        stored=Fingerprint(artifact.stored_bytes, artifact.stored_sha256),
-        plain=Fingerprint(artifact.plain_bytes, artifact.plain_sha256),
-        cipher=cipher,
-        authentication=find_authentication(point, cipher),
-        tag=file.hmac_sha256,
-    )
-    counted = artifact.kind in {"files", "config"}
-    read_back(store, written, (lambda: CountCheck(artifact)) if counted else None)
-
-
-def find_authentication(point: StoredPoint, cipher: Cipher | None) -> Authentication | None:
-    """How the point's files show that they were tampered with, where their format does not. ArtifactCorrupt without its salt."""
-    if cipher is None or cipher.authentication is None:
-        return None
-    applied = point.manifest.encryption
-    if applied is None or applied.authentication_salt is None:
-        raise StrongroomError(
-            Reason.ArtifactCorrupt, f"the manifest of {point.prefix} lacks the salt of its files' HMAC-SHA256"
-        )
-    return cipher.authentication.with_salt(bytes.fromhex(applied.authentication_salt))

@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME, SIGNATURE_NAME, Manifest, ManifestFile
 from strongroom.pipeline.digests import Digest, Fingerprint
-from strongroom.pipeline.encryption.authentication import Authentication
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.reading import pump
-from strongroom.sources.files.checks import CountCheck
 from strongroom.stores.store import Store, StoreReader
 from strongroom.worker.copying import Copies, named
+from strongroom.worker.fileproofs import prove_file
 from strongroom.worker.lanes import Lanes
 from strongroom.worker.progress import ProgressLines
-from strongroom.worker.readback import Written, read_back
 
 _UNFIT = {Reason.VerificationFailed, Reason.ArtifactCorrupt}
 
@@ -68,31 +66,7 @@ def _prove_point(point: Point, store: Store, *, is_opened: bool) -> None:
 
 
 def _prove_file(point: Point, file: ManifestFile, store: Store, *, is_opened: bool) -> None:
-    artifact = file.artifact
-    written = Written(
-        key=point.key(file),
-        codec=point.manifest.compression.codec,
-        stored=Fingerprint(artifact.stored_bytes, artifact.stored_sha256),
-        plain=Fingerprint(artifact.plain_bytes, artifact.plain_sha256),
-        cipher=point.cipher,
-        authentication=_authentication(point),
-        tag=file.hmac_sha256,
-        is_proved_elsewhere=not is_opened,
-    )
-    counted = artifact.kind in {"files", "config"}
-    read_back(store, written, (lambda: CountCheck(artifact)) if counted else None)
-
-
-def _authentication(point: Point) -> Authentication | None:
-    """That of the point: each run has a salt of its own."""
-    if point.cipher is None or point.cipher.authentication is None:
-        return None
-    applied = point.manifest.encryption
-    if applied is None or applied.authentication_salt is None:
-        raise StrongroomError(
-            Reason.ArtifactCorrupt, f"the manifest of {point.prefix} lacks the salt of its files' HMAC-SHA256"
-        )
-    return point.cipher.authentication.with_salt(bytes.fromhex(applied.authentication_salt))
+    prove_file(store, point.key(file), point.manifest, file, point.cipher, is_opened=is_opened)
 
 
 @dataclass
