@@ -10,8 +10,14 @@ from strongroom.api.restoring import Replaced
 from strongroom.api.sources import Source
 from strongroom.pipeline.codecs import SUFFIXES
 from strongroom.pipeline.encryption.ciphers import SUFFIXES as ENCRYPTION_SUFFIXES
+from strongroom.sources.files.restoring.configuration import ConfigRestoration
 from strongroom.sources.files.restoring.dropping import drop_files
-from strongroom.sources.files.restoring.targets import Surroundings, restore_files, restore_into_folder
+from strongroom.sources.files.restoring.targets import (
+    Surroundings,
+    restore_config,
+    restore_files,
+    restore_into_folder,
+)
 from strongroom.sources.files.restoring.trees import TreeRestoration
 from strongroom.worker.restoring.reading import Shelf
 from strongroom.worker.task import Task
@@ -19,12 +25,12 @@ from strongroom.worker.task import Task
 
 def build_trees(
     task: Task, order: RestoreOrder, shelf: Shelf, files: Sequence[ManifestFile]
-) -> Iterator[tuple[ManifestFile, TreeRestoration]]:
+) -> Iterator[tuple[ManifestFile, TreeRestoration | ConfigRestoration]]:
     """The restoration of each tree; in mode Directory that of every file."""
     around = surroundings(task, special=order.allow_special_files)
     for file in files:
         if order.mode == "Directory":
-            made = restore_into_folder(
+            made: TreeRestoration | ConfigRestoration = restore_into_folder(
                 around, file.artifact, path=order.path, volume=order.volume, name=_name(shelf, file)
             )
         else:
@@ -34,10 +40,12 @@ def build_trees(
 
 def surroundings(task: Task, *, special: bool = False) -> Surroundings:
     """What restorations of files need."""
-    return Surroundings(task.order.run_uid, task.places, task.engine, special)
+    return Surroundings(task.order.run_uid, task.places, task.engine, special, task.scratch)
 
 
-def _restore_in_place(around: Surroundings, order: RestoreOrder, file: ManifestFile) -> TreeRestoration:
+def _restore_in_place(
+    around: Surroundings, order: RestoreOrder, file: ManifestFile
+) -> TreeRestoration | ConfigRestoration:
     name = file.artifact.source
     source = next((each for each in order.targets if each.name == name), None)
     if source is None:
@@ -45,6 +53,8 @@ def _restore_in_place(around: Surroundings, order: RestoreOrder, file: ManifestF
         raise StrongroomError(Reason.TargetMissing, words)
     if file.artifact.kind == "files" and source.files is not None:
         return restore_files(around, file.artifact, source.files)
+    if file.artifact.kind == "config" and source.config is not None:
+        return restore_config(around, file.artifact, source.config)
     raise StrongroomError(
         Reason.TargetMissing, f"source {name} is of another type in the backup ({file.artifact.kind})"
     )

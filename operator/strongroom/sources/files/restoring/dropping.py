@@ -6,7 +6,7 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.restoring import Replaced
 from strongroom.api.sources import Source
 from strongroom.sources.files.restoring.renaming import failing
-from strongroom.sources.files.restoring.targets import Surroundings, find_work
+from strongroom.sources.files.restoring.targets import Surroundings, find_tops, find_work
 from strongroom.sources.files.restoring.works import Work
 
 
@@ -27,4 +27,7 @@ def _works(around: Surroundings, source: Source, what: str) -> tuple[list[Work],
     if source.files is not None:
         work, kept_as = find_work(around, source.name, source.files)
         return [work], kept_as
+    if source.config is not None:
+        tops, kept_as = find_tops(around, source.name, source.config)
+        return [top.work for top in tops], kept_as
     raise StrongroomError(Reason.TargetMissing, f"{what} is no tree of files any more: drop it by hand")

@@ -4,18 +4,22 @@ import os
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.api.filesources import ContainerPath, FilesSource
+from strongroom.api.filesources import ConfigSource, ContainerPath, FilesSource
 from strongroom.api.result import Artifact
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container, match_containers
+from strongroom.engine.projectfiles import find_project_files
 from strongroom.engine.volumes import HostPath, find_volume, has_volume, resolve_mount
 from strongroom.sources.files.places import Places
 from strongroom.sources.files.restoring.carrying import Carrier
+from strongroom.sources.files.restoring.configuration import ConfigRestoration
 from strongroom.sources.files.restoring.exchanges import EntryWise, Exchange, OneStep
-from strongroom.sources.files.restoring.renaming import mount_points
+from strongroom.sources.files.restoring.fileplans import Top
+from strongroom.sources.files.restoring.renaming import exists, mount_points
 from strongroom.sources.files.restoring.trees import FileRestoration, Goal, TreeRestoration, Unmade
 from strongroom.sources.files.restoring.works import Work, work_name
 from strongroom.sources.files.roots import descend
@@ -33,6 +37,7 @@ class Surroundings:
     places: Places
     engine: Callable[[], Engine]
     special: bool = False
+    scratch: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,47 @@ def restore_files(around: Surroundings, artifact: Artifact, files: FilesSource) 
         EntryWise(work, spot.place, carrier) if spot.is_mount else OneStep(work, spot.place, carrier)
     )
     return TreeRestoration(goal, work, exchange)
+
+
+def restore_config(around: Surroundings, artifact: Artifact, config: ConfigSource) -> ConfigRestoration:
+    """The restoration in place of configuration. Raises ContainerNotFound for a project that has no containers any more."""
+    what = f"source {artifact.source}"
+    tops, kept_as = find_tops(around, artifact.source, config)
+    goal = Goal(
+        artifact=artifact,
+        what=what,
+        into=f"configuration of {artifact.source}",
+        place=tops[0].place,
+        kept_as=kept_as,
+        kind="folder",
+        special=around.special,
+        remarks=(f"{what}: only files that differ are exchanged; files that the backup does not hold stay",),
+    )
+    return ConfigRestoration(goal, tops, around.scratch)
+
+
+def find_tops(around: Surroundings, source: str, config: ConfigSource) -> tuple[list[Top], str]:
+    """The files and folders that a config source names, each with its private folder; and what the first one is called."""
+    named = list(config.paths)
+    if config.project is not None:
+        found = find_project_files(around.engine(), config.project, f"source {source}: config.project")
+        outside = [
+            path
+            for path in (*found.compose, *found.environment)
+            if not PurePosixPath(path).is_relative_to(found.folder)
+        ]
+        named += [found.folder, *outside]
+    tops = [_top(around, source, os.path.normpath(path)) for path in dict.fromkeys(named)]
+    return tops, f"{os.fsdecode(os.path.basename(tops[0].work.folder))} in or beside {named[0]}"  # noqa: PTH119
+
+
+def _top(around: Surroundings, source: str, path: str) -> Top:
+    place = os.fsencode(os.path.realpath(around.places.of_path(path)))
+    name = b"/" + work_name(around.request_uid, f"{source}{path}")
+    beside = os.path.dirname(place) + name  # noqa: PTH120
+    # A folder that is gone is made by the restore, and is there afterwards.
+    inside = os.path.isdir(place) and not exists(beside)  # noqa: PTH112
+    return Top(os.fsencode(path), place, Work(place + name if inside else beside))
 
 
 def find_work(around: Surroundings, source: str, files: FilesSource) -> tuple[Work, str]:

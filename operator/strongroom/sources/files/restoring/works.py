@@ -7,6 +7,7 @@ late/     what somebody has put in the way meanwhile
     was/, is/ nothing: they bear the attributes of a mount's old and new root
 made      the new is whole (JSON)
 phase     what is being done entry by entry
+plan      what is exchanged file by file
 """
 
 import hashlib
@@ -110,6 +111,14 @@ class Work:
     def step(self) -> Step | None:
         """What is being done entry by entry, or was; None before it begins."""
         return _read(self.folder + b"/phase", Step)
+
+    def read_plan(self, kind: type[Content]) -> Content | None:
+        """What is exchanged file by file; None before that is known."""
+        return _read(self.folder + b"/plan", kind)
+
+    def write_plan(self, plan: StrictFields) -> None:
+        """Write it."""
+        self._write(b"plan", plan)
 
     def take_step(self, step: Step) -> None:
         """Write what is done next."""
