@@ -3,6 +3,7 @@
 from tests.bench.container_bench import measure_container
 from tests.bench.idle_bench import measure_idle
 from tests.bench.media_bench import measure_media
+from tests.bench.restore_bench import measure_restore
 from tests.bench.stores_bench import measure_stores
 from tests.bench.worker_bench import measure_worker
 
@@ -12,6 +13,7 @@ def main() -> None:
     for title, measure in (
         ("One worker, a database of 1 GB", measure_worker),
         ("One worker, the same database in a container", measure_container),
+        ("One worker, a database of 1 GB restored in place", measure_restore),
         ("One worker, media files of 2 GB", measure_media),
         ("One worker, the same database encrypted into several stores", measure_stores),
         ("1,000 idle policies", measure_idle),

@@ -52,7 +52,7 @@ def parse_contents(sql: str, database: str) -> Contents:
     extensions, making, properties, later = [], [], [], []
     tablespaces = set()
     about = re.compile(
-        r"^((?:ALTER DATABASE|COMMENT ON DATABASE|ALTER ROLE (?:\"(?:[^\"]|\"\")*\"|\S+) IN DATABASE"
+        r"^((?:ALTER DATABASE|ALTER ROLE (?:\"(?:[^\"]|\"\")*\"|\S+) IN DATABASE"
         r"|(?:GRANT|REVOKE) [A-Z, ]+ ON DATABASE) )(?:"
         + re.escape(identifier(database))
         + "|"

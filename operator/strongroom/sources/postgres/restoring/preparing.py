@@ -159,12 +159,18 @@ class Filling:
             self._lending = Lending(session, self._contents.later)
 
     def complete(self, *, rows: bool) -> None:
-        """Whatever is made of rows, and these themselves where they did not come already; then statistics."""
+        """Whatever is made of rows, and these themselves where they did not come already; then statistics.
+
+        Settings and privileges of the database are those of the dump where there is no present one to have them from.
+        """
         self.loading.complete(self._archive, rows=rows)
         if self._lending is not None:
             self._lending.take_back()
         with self._target.reach.open_working(self._database) as session:
             session.run("ANALYZE")
+            if self._present is None and self._role.is_superuser:
+                for before, behind in self._contents.properties:
+                    session.run(f"{before}{identifier(self._database)}{behind}")
 
     def __enter__(self) -> Self:
         """Itself."""

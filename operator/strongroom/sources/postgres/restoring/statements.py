@@ -22,6 +22,7 @@ _ROLES = (
     ),
     re.compile(rf"^ALTER DEFAULT PRIVILEGES FOR ROLE ({_NAME}) ", re.DOTALL),
     re.compile(rf"^ALTER DEFAULT PRIVILEGES .*\b(?:TO|FROM) ({_NAME})(?: WITH GRANT OPTION)?$", re.DOTALL),
+    re.compile(rf"^ALTER ROLE ({_NAME}) IN DATABASE "),
     re.compile(rf"^CREATE USER MAPPING FOR ({_NAME}) "),
 )
 _POLICY = re.compile(
