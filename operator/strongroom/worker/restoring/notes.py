@@ -25,6 +25,9 @@ class Ran(StrictFields):
 class Note(StrictFields):
     """How far it has come, where names and states do not tell."""
 
+    run_uid: Annotated[str, Field(max_length=64)] = Field(
+        default="", description="Identity of the order: a note of another one tells nothing."
+    )
     phase: Literal["Going", "RollingBack", "Done"] = Field(
         default="Going",
         description="RollingBack: it has failed, and what was exchanged is put back. Done: it has succeeded; what is left is to clear up.",
@@ -41,10 +44,11 @@ class Note(StrictFields):
 class Notebook:
     """One note. Every change is durable on return. Without a folder it lasts as long as this process."""
 
-    def __init__(self, folder: Path | None) -> None:
-        """Read what an earlier worker has left."""
+    def __init__(self, folder: Path | None, run_uid: str) -> None:
+        """Read what an earlier worker of that order has left."""
         self._path = None if folder is None else folder / _NAME
-        self.note = self._read()
+        found = self._read()
+        self.note = found if found.run_uid == run_uid else Note(run_uid=run_uid)
 
     def write(self, **changes: object) -> None:
         """Change some of it."""

@@ -27,7 +27,7 @@ def run_plan(task: Task, order: RestoreOrder) -> Done:
         task.progress.enter("Plan", item.source, item.file.artifact.database)
         planned.append(item.restoration.plan())
         told += item.tell()
-    services = Services(task, order.hooks, Notebook(None)).find()
+    services = Services(task, order.hooks, Notebook(None, task.order.run_uid)).find()
     lines = [
         *_beginning(shelf),
         *(_line(order, each) for each in planned),

@@ -48,7 +48,7 @@ class _Restore:
         self._order = order
         self._steps = Steps(task.progress)
         self._gathered = Gathered()
-        self._notebook = Notebook(task.journal)
+        self._notebook = Notebook(task.journal, task.order.run_uid)
         self._services = Services(task, order.hooks, self._notebook)
         self._shelf: Shelf | None = None
 
