@@ -5,7 +5,7 @@ specifications name.
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -57,10 +57,11 @@ class Sights:
         return replace(self, volumes={name: place for name, place in self.volumes.items() if name != volume})
 
     def binds(self, launch: Launch) -> list[Bind]:
-        """The mounts that make it so."""
+        """The mounts that make it so. What lies below another is no mount of its own: it could not be renamed."""
         volumes = [Bind(name, place, self.writes, volume=True) for name, place in self.volumes.items()]
         places = {place: str(launch.view.real(path)) for path, place in self.paths.items()}
-        return [*volumes, *(Bind(real, place, self.writes) for place, real in places.items())]
+        tops = [place for place in places if not _is_below(place, places)]
+        return [*volumes, *(Bind(places[place], place, self.writes) for place in tops)]
 
 
 def find_sights(launch: Launch) -> Sights:
@@ -97,6 +98,10 @@ def find_sights(launch: Launch) -> Sights:
 def _sights(volumes: Sequence[str], paths: Mapping[str, str], *, writes: bool = False) -> Sights:
     places = {name: str(BASE / "volumes" / name) for name in dict.fromkeys(volumes)}
     return Sights(places, _places(paths), writes)
+
+
+def _is_below(place: str, others: Iterable[str]) -> bool:
+    return any(PurePosixPath(each) in PurePosixPath(place).parents for each in others)
 
 
 def _places(paths: Mapping[str, str]) -> dict[str, str]:

@@ -60,7 +60,7 @@ def test_the_folder_above_is_seen_only_where_it_may_be_written_to_itself(launche
     alone = launched(work, media)
     assert binds(alone) == {str(media): ("/strongroom/paths/0", True)}
     above = launched(work, tmp_path)
-    assert binds(above)[str(media.parent)] == ("/strongroom/paths/0", True)
+    assert binds(above) == {str(media.parent): ("/strongroom/paths/0", True)}
     assert find_sights(above).paths[str(media)] == "/strongroom/paths/0/media"
 
 
