@@ -2,62 +2,28 @@
 
 import json
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import yaml
-from tests.docker.compose import SAMPLE, ComposeStack, running_stack
+from tests.docker.compose import ComposeStack, running_stack
 from tests.docker.engine import Engine
 from tests.e2e.opening import Database, assert_same_tree, find_artifact, unpacked
-from tests.e2e.stronghold import Stronghold, condition, eventually, run, secret, stronghold
+from tests.e2e.stackhost import (
+    PARTS,
+    PROJECT,
+    ROLE_PASSWORD,
+    STACK_PASSWORD,
+    Host,
+    read_policies,
+    whole_policy,
+)
+from tests.e2e.stronghold import condition, eventually, run, secret, stronghold
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-PROJECT = "compose-stack"
-PARTS = ("database", "media", "config")
-ROLE_PASSWORD = "canary-Zq7'\\:x4417"
-STACK_PASSWORD = "canary-Wm3-9926"
 WORKERS = "--filter=label=strongroom.dev/job"
-
-
-@dataclass(frozen=True)
-class Host:
-    """A Docker host with the sample's stack, and Strongroom on it."""
-
-    hold: Stronghold
-    stack: ComposeStack
-    store: Path
-    isolation: str
-    since: int
-
-    @property
-    def database(self) -> Database:
-        return Database(self.stack.engine, self.stack.container("postgresql"))
-
-    def state(self, service: str) -> str:
-        return self.stack.engine.docker(
-            "inspect", "--format={{.State.Status}}", self.stack.container(service)
-        )
-
-    def answers(self) -> bool:
-        """Whether the application does, through nginx."""
-        try:
-            with urllib.request.urlopen(f"{self.stack.url}/health/", timeout=5) as answer:
-                return bool(json.load(answer)["status"] == "ok")
-        except OSError:
-            return False
-
-
-def read_policies(store: Path) -> list[dict[str, Any]]:
-    """The sample's file as it is, but for the store's folder."""
-    text = (SAMPLE / "policies.yaml").read_text()
-    assert "path: /backups\n" in text
-    return list(yaml.safe_load_all(text.replace("path: /backups\n", f"path: {store}\n")))
 
 
 @pytest.fixture(scope="module")
@@ -113,20 +79,6 @@ def whole(host: Host, runs: dict) -> tuple[dict, str]:
         assert (host.state("django-app"), host.state("nginx")) == ("exited", "running")
         seen = what_others_see(host.stack.engine)
     return host.hold.finished_run("whole-1"), seen
-
-
-def whole_policy(store: Path) -> dict[str, Any]:
-    """The sample's three policies as one, with a role and a password of its own."""
-    policies = {p["metadata"]["name"]: p for p in read_policies(store) if p["kind"] == "BackupPolicy"}
-    sources = [source for part in PARTS for source in policies[f"{PROJECT}-{part}"]["spec"]["sources"]]
-    sources[0]["postgres"] |= {
-        "user": "shop_backup",
-        "passwordSecret": {"name": "shop-db", "key": "password"},
-    }
-    hooks = {"stop": [{"project": PROJECT, "service": "django-app"}], "stopTimeout": "5s"}
-    spec = {"host": "local", "sources": sources, "stores": ["disk"], "hooks": hooks, "backoffLimit": 0}
-    body = policies[f"{PROJECT}-database"]
-    return body | {"metadata": {"name": "whole"}, "spec": spec}
 
 
 def what_others_see(engine: Engine) -> str:
