@@ -11,11 +11,14 @@ import pytest
 from tests.integration.files.hostile import END, ROOT, file, header
 from tests.integration.files.trees import describe_tree
 
+from strongroom.api.errors import StrongroomError
 from strongroom.api.result import Artifact
 from strongroom.sources.files.restoring import exchanges
+from strongroom.sources.files.restoring.carrying import Carrier
 from strongroom.sources.files.restoring.exchanges import EntryWise, Exchange, OneStep
 from strongroom.sources.files.restoring.trees import Goal, TreeRestoration
 from strongroom.sources.files.restoring.works import Work, work_name
+from strongroom.sources.files.selection import Selection
 from strongroom.sources.restoration import State
 
 NEW = (
@@ -198,3 +201,42 @@ def test_what_was_killed_while_it_was_made_is_nothing_and_is_made_anew(place: Pa
     restoration.discard()
     assert contents(place) == {"same": "old", "d": "", "d/x": "old", "only old": "old", "link": ""}
     assert describe_tree(place).keys() == before.keys()
+
+
+@pytest.mark.parametrize("folder", ["old", "tree", "late"])
+def test_a_link_that_somebody_puts_into_the_private_folder_leads_nowhere(
+    place: Path, tmp_path: Path, folder: str
+) -> None:
+    """Whoever is root in a container can write into its volume, private folders included."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "passwd").write_text("of the host")
+    restoration, _exchange, work = build(place, entry_wise=True)
+    prepare(restoration)
+    inside = Path(os.fsdecode(work.folder))
+    if (inside / folder).exists():
+        (inside / folder).rename(tmp_path / "away")
+    (inside / folder).symlink_to(outside)
+    before = contents(place)
+    with pytest.raises(StrongroomError):
+        restoration.swap()
+    assert contents(place) == before
+    assert [path.name for path in outside.iterdir()] == ["passwd"]
+    restoration.discard()
+    assert (outside / "passwd").exists()
+
+
+def test_what_is_carried_over_goes_through_no_link_of_the_new_tree(place: Path, tmp_path: Path) -> None:
+    new, outside = tmp_path / "new", tmp_path / "outside"
+    for each in (new, outside):
+        each.mkdir()
+    (new / "d").symlink_to(outside)
+    (new / "file").touch()
+    (place / "file/deep").mkdir(parents=True)
+    (place / "file/deep/a.tmp").touch()
+    (place / "d/a.tmp").touch()
+    (place / "e/f").mkdir(parents=True)
+    (place / "e/f/b.tmp").touch()
+    Carrier(Selection((), ("*.tmp",), "x")).carry(os.fsencode(place), os.fsencode(new))
+    assert list(outside.iterdir()) == []
+    assert sorted(str(path.relative_to(new)) for path in new.rglob("*.tmp")) == ["e/f/b.tmp"]

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from strongroom.sources.files.naming import OWN_PREFIX
@@ -16,17 +17,19 @@ class Carrier:
     selection: Selection
 
     def carry(self, old: bytes, new: bytes) -> None:
-        """Link it from the old tree into the new one, with the folders above it. Idempotent. The old tree is not changed."""
-        if not os.path.isdir(old) or not os.path.isdir(new):  # noqa: PTH112 - names are bytes here
-            return
-        for name, is_folder in _walk(old):
-            if self._takes(name, is_folder=is_folder):
-                continue
-            if is_folder:
-                self._make_folders(old, new, name)
-            else:
-                self._make_folders(old, new, os.path.dirname(name))  # noqa: PTH120
-                _link(old + b"/" + name, new + b"/" + name)
+        """Link it from the old tree into the new one, with the folders above it. Idempotent. The old tree is not changed.
+
+        No step of any way is a link. Where the backup has something else than a folder, nothing can be below it.
+        """
+        with ExitStack() as held:
+            try:
+                roots = [held.enter_context(_opened(root)) for root in (old, new)]
+            except NotADirectoryError:
+                return
+            for name, is_folder in _walk(roots[0]):
+                if not self._takes(name, is_folder=is_folder):
+                    with suppress(NotADirectoryError, FileExistsError):
+                        _carry_one(roots[0], roots[1], name, is_folder=is_folder)
 
     def _takes(self, name: bytes, *, is_folder: bool) -> bool:
         """Whether the backup has it; or had it not, because it was not there. A folder counts for what is in it."""
@@ -36,36 +39,58 @@ class Carrier:
                 return False
         return is_folder or self.selection.takes(name)
 
-    def _make_folders(self, old: bytes, new: bytes, name: bytes) -> None:
-        if not name or os.path.lexists(new + b"/" + name):
-            return
-        self._make_folders(old, new, os.path.dirname(name))  # noqa: PTH120
-        os.mkdir(new + b"/" + name, 0o700)  # noqa: PTH102
-        facts = os.lstat(old + b"/" + name)
-        if os.geteuid() == 0:
-            os.chown(new + b"/" + name, facts.st_uid, facts.st_gid)
-        os.chmod(new + b"/" + name, stat.S_IMODE(facts.st_mode))  # noqa: PTH101
+
+def _carry_one(old: int, new: int, name: bytes, *, is_folder: bool) -> None:
+    folder, last = (name, b"") if is_folder else os.path.split(name)
+    with ExitStack() as held:
+        for step in filter(None, folder.split(b"/")):
+            old, below = held.enter_context(_opened(step, old)), new
+            new = held.enter_context(_made(step, below, old))
+        if last:
+            os.link(last, last, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
 
 
-def _link(old: bytes, new: bytes) -> None:
-    """What the backup has under that name, or a folder that is none in it, stands."""
+@contextmanager
+def _opened(name: bytes, above: int | None = None) -> Iterator[int]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
     try:
-        os.link(old, new, follow_symlinks=False)
-    except (FileExistsError, NotADirectoryError):
-        return
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
-def _walk(root: bytes) -> Iterator[tuple[bytes, bool]]:
+@contextmanager
+def _made(name: bytes, above: int, like: int) -> Iterator[int]:
+    """The folder of that name, made like another one where there is none."""
+    try:
+        os.mkdir(name, 0o700, dir_fd=above)
+    except FileExistsError:
+        is_new = False
+    else:
+        is_new = True
+    with _opened(name, above) as descriptor:
+        if is_new:
+            facts = os.fstat(like)
+            if os.geteuid() == 0:
+                os.fchown(descriptor, facts.st_uid, facts.st_gid)
+            os.fchmod(descriptor, stat.S_IMODE(facts.st_mode))
+        yield descriptor
+
+
+def _walk(root: int) -> Iterator[tuple[bytes, bool]]:
     """All names below, relative to the root, and whether each is a folder; but for what restores have made there."""
     waiting = [b""]
     while waiting:
         folder = waiting.pop()
-        with os.scandir(root + b"/" + folder if folder else root) as entries:
-            for entry in entries:
-                if not folder and entry.name.startswith(OWN_PREFIX):
-                    continue
-                name = folder + b"/" + entry.name if folder else entry.name
-                is_folder = entry.is_dir(follow_symlinks=False)
-                yield name, is_folder
-                if is_folder:
-                    waiting.append(name)
+        with ExitStack() as held:
+            here = root
+            for step in filter(None, folder.split(b"/")):
+                here = held.enter_context(_opened(step, here))
+            entries = [(os.fsencode(e.name), e.is_dir(follow_symlinks=False)) for e in os.scandir(here)]
+        for entry, is_folder in entries:
+            if not folder and entry.startswith(OWN_PREFIX):
+                continue
+            name = folder + b"/" + entry if folder else entry
+            yield name, is_folder
+            if is_folder:
+                waiting.append(name)

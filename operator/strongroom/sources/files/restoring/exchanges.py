@@ -3,14 +3,21 @@
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.sources.files.naming import OWN_PREFIX
 from strongroom.sources.files.restoring.carrying import Carrier
-from strongroom.sources.files.restoring.renaming import exchange, exists, inode, move, sync_folder
+from strongroom.sources.files.restoring.renaming import (
+    exchange,
+    exists,
+    inode,
+    move,
+    pinned,
+    sync_folder,
+)
 from strongroom.sources.files.restoring.works import Made, Step, Work
 from strongroom.sources.files.unpacking.intake import sync_file_system
 from strongroom.sources.restoration import State
@@ -50,30 +57,40 @@ class OneStep:
     def swap(self) -> bool:
         """See Exchange."""
         made = self._made()
-        if self.work.holds_new(made):
-            new = self.work.new(made)
-            if exists(self.place):
-                if self.carrier is not None:
-                    self.carrier.carry(self.place, new)
-                exchange(new, self.place)
-            else:
-                move(new, self.place)
-            self._sync(new)
-        return exists(self.work.new(made))
+        with self._pinned(made) as (new, place):
+            if self.work.holds_new(made):
+                if exists(place):
+                    if self.carrier is not None:
+                        self.carrier.carry(place, new)
+                    exchange(new, place)
+                else:
+                    move(new, place)
+                self._sync(new, place)
+            return exists(new)
 
     def swap_back(self) -> None:
         """See Exchange."""
         made = self._made()
         if self.work.holds_new(made):
             return
-        new = self.work.new(made)
-        if exists(new) and exists(self.place):
-            exchange(new, self.place)
-        elif exists(new):
-            move(new, self.place)
-        else:
-            move(self.place, new)
-        self._sync(new)
+        with self._pinned(made) as (new, place):
+            if exists(new) and exists(place):
+                exchange(new, place)
+            elif exists(new):
+                move(new, place)
+            else:
+                move(place, new)
+            self._sync(new, place)
+
+    @contextmanager
+    def _pinned(self, made: Made) -> Iterator[tuple[bytes, bytes]]:
+        """Where the new lies until it is exchanged, and where it goes."""
+        name = os.path.basename(self.work.new(made))  # noqa: PTH119 - names are bytes here
+        with ExitStack() as held:
+            above = held.enter_context(pinned(os.path.dirname(self.place)))  # noqa: PTH120
+            work = held.enter_context(pinned(above + b"/" + os.path.basename(self.work.folder)))  # noqa: PTH119
+            holder = work if made.file is None else held.enter_context(pinned(work + b"/tree"))
+            yield holder + b"/" + name, above + b"/" + os.path.basename(self.place)  # noqa: PTH119
 
     def _is_in(self, made: Made) -> bool:
         return inode(self.place) == (made.device, made.inode)
@@ -81,9 +98,23 @@ class OneStep:
     def _made(self) -> Made:
         return _made_by(self.work)
 
-    def _sync(self, new: bytes) -> None:
-        for path in (new, self.place):
-            sync_folder(os.path.dirname(path))  # noqa: PTH120 - names are bytes here
+    @staticmethod
+    def _sync(*paths: bytes) -> None:
+        for path in paths:
+            sync_folder(os.path.dirname(path))  # noqa: PTH120
+
+
+@dataclass(frozen=True)
+class _Pins:
+    """The folders of an exchange, pinned. `was` and `is_` bear attributes of the old and the new root."""
+
+    root: bytes
+    work: Work
+    tree: bytes
+    old: bytes
+    late: bytes
+    was: bytes
+    is_: bytes
 
 
 @dataclass(frozen=True)
@@ -114,9 +145,11 @@ class EntryWise:
             self.swap_back()
             step = None
         if step is None:
-            step = self._begin()
-        if step.phase == "Forward":
-            self._go_forward(step)
+            _made_by(self.work)
+        with self._pinned() as pins:
+            step = step or self._begin(pins)
+            if step.phase == "Forward":
+                self._go_forward(pins, step)
         return True
 
     def swap_back(self) -> None:
@@ -124,66 +157,74 @@ class EntryWise:
         step = self.work.step()
         if step is None:
             return
-        if step.phase != "Backward":
-            step = step.model_copy(update={"phase": "Backward"})
-            self.work.take_step(step)
-        self._go_backward(step)
-        self.work.forget_step()
+        with self._pinned() as pins:
+            if step.phase != "Backward":
+                step = step.model_copy(update={"phase": "Backward"})
+                pins.work.take_step(step)
+            self._go_backward(pins, step)
+            pins.work.forget_step()
 
-    def _begin(self) -> Step:
-        _made_by(self.work)
+    @contextmanager
+    def _pinned(self) -> Iterator[_Pins]:
+        with ExitStack() as held:
+            root = held.enter_context(pinned(self.root))
+            name = os.path.basename(self.work.folder)  # noqa: PTH119 - names are bytes here
+            work = Work(held.enter_context(pinned(root + b"/" + name)))
+            folders = [work.tree, work.old, work.late, work.was, work.is_]
+            for folder in folders[1:]:
+                os.makedirs(folder, 0o700, exist_ok=True)  # noqa: PTH103
+            yield _Pins(root, work, *(held.enter_context(pinned(folder)) for folder in folders))
+
+    def _begin(self, pins: _Pins) -> Step:
         if self.carrier is not None:
-            self.carrier.carry(self.root, self.work.tree)
-        for folder in (self.work.old, self.work.late, self.work.was, self.work.is_):
-            os.makedirs(folder, 0o700, exist_ok=True)  # noqa: PTH103
-        copy_attributes(self.root, self.work.was)
-        copy_attributes(self.work.tree, self.work.is_)
+            self.carrier.carry(pins.root, pins.tree)
+        copy_attributes(pins.root, pins.was)
+        copy_attributes(pins.tree, pins.is_)
         step = Step(phase="Forward")
-        self._take_step(step)
+        _take_step(pins, step)
         return step
 
-    def _go_forward(self, step: Step) -> None:
+    def _go_forward(self, pins: _Pins, step: Step) -> None:
         if not step.emptied:
-            for name in list(_entries(self.root)):
-                if exists(self.work.old + b"/" + name):
-                    self._clear_way(name)
+            for name in list(_entries(pins.root)):
+                if exists(pins.old + b"/" + name):
+                    _clear_way(pins, name)
                 else:
-                    move(self._in_root(name), self.work.old + b"/" + name)
+                    move(pins.root + b"/" + name, pins.old + b"/" + name)
             step = step.model_copy(update={"emptied": True})
-            self._take_step(step)
-        for name in list(_entries(self.work.tree)):
-            self._clear_way(name)
-            move(self.work.tree + b"/" + name, self._in_root(name))
-        copy_attributes(self.work.is_, self.root)
-        self._take_step(step.model_copy(update={"phase": "Swapped"}))
+            _take_step(pins, step)
+        for name in list(_entries(pins.tree)):
+            _clear_way(pins, name)
+            move(pins.tree + b"/" + name, pins.root + b"/" + name)
+        copy_attributes(pins.is_, pins.root)
+        _take_step(pins, step.model_copy(update={"phase": "Swapped"}))
 
-    def _go_backward(self, step: Step) -> None:
+    def _go_backward(self, pins: _Pins, step: Step) -> None:
         if step.emptied:
-            for name in list(_entries(self.root)):
-                if exists(self.work.tree + b"/" + name):
-                    self._clear_way(name)
+            for name in list(_entries(pins.root)):
+                if exists(pins.tree + b"/" + name):
+                    _clear_way(pins, name)
                 else:
-                    move(self._in_root(name), self.work.tree + b"/" + name)
-            self._take_step(step.model_copy(update={"emptied": False}))
-        for name in list(_entries(self.work.old)):
-            self._clear_way(name)
-            move(self.work.old + b"/" + name, self._in_root(name))
-        copy_attributes(self.work.was, self.root)
-        sync_file_system(self.work.folder)
+                    move(pins.root + b"/" + name, pins.tree + b"/" + name)
+            _take_step(pins, step.model_copy(update={"emptied": False}))
+        for name in list(_entries(pins.old)):
+            _clear_way(pins, name)
+            move(pins.old + b"/" + name, pins.root + b"/" + name)
+        copy_attributes(pins.was, pins.root)
+        sync_file_system(pins.work.folder)
 
-    def _take_step(self, step: Step) -> None:
-        """What was done before is on the disk before it is written that it was."""
-        sync_file_system(self.work.folder)
-        self.work.take_step(step)
 
-    def _clear_way(self, name: bytes) -> None:
-        """Somebody runs who should not, and makes what we took away: it is kept with the old."""
-        if exists(self._in_root(name)):
-            number = next(n for n in itertools.count(1) if not exists(self.work.late + b"/%d" % n))
-            move(self._in_root(name), self.work.late + b"/%d" % number)
+def _take_step(pins: _Pins, step: Step) -> None:
+    """What was done before is on the disk before it is written that it was."""
+    sync_file_system(pins.work.folder)
+    pins.work.take_step(step)
 
-    def _in_root(self, name: bytes) -> bytes:
-        return self.root + b"/" + name
+
+def _clear_way(pins: _Pins, name: bytes) -> None:
+    """Somebody runs who should not, and makes what we took away: it is kept with the old."""
+    if exists(pins.root + b"/" + name):
+        number = next(n for n in itertools.count(1) if not exists(pins.late + b"/%d" % n))
+        move(pins.root + b"/" + name, pins.late + b"/%d" % number)
 
 
 def copy_attributes(source: bytes, target: bytes) -> None:

@@ -69,6 +69,20 @@ def mount_points() -> frozenset[bytes]:
 
 
 @contextmanager
+def pinned(folder: bytes) -> Iterator[bytes]:
+    """A path to that very folder, whatever is put in its place meanwhile: volumes belong to containers, whose root may be hostile.
+
+    OSError where the last part of the name is a symbolic link, or no folder.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        # The dot: what is told of the path is told of the folder, and not of the link in /proc.
+        yield b"/proc/self/fd/%d/." % descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def times_kept(folder: bytes) -> Iterator[None]:
     """Private folders come and go inside: that does not make it another."""
     before = os.lstat(folder) if exists(folder) else None

@@ -250,5 +250,7 @@ def _work(around: Surroundings, source: str, spot: Spot) -> tuple[Work, str]:
     """The private folder: inside of a mount, else beside; and what people call it."""
     name = work_name(around.request_uid, source)
     above = spot.place if spot.is_mount else os.path.dirname(spot.place)  # noqa: PTH120
-    words = spot.into if spot.is_mount else spot.into.rstrip("/").rpartition("/")[0]
+    words = spot.into if spot.is_mount else os.path.dirname(spot.into.rstrip("/"))  # noqa: PTH120
+    if not spot.is_mount and not around.places.is_isolated and ":" not in spot.into:
+        words = os.fsdecode(above)  # links on the way to it are followed
     return Work(above.rstrip(b"/") + b"/" + name), f"{words}/{os.fsdecode(name)}"
