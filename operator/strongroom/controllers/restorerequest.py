@@ -21,12 +21,13 @@ from strongroom.domain.restoreorders import (
     Basis,
     build_drop_order,
     build_restore_order,
-    find_problem,
     needs_safety,
     order_stores,
 )
-from strongroom.domain.restores import (
-    TERMINAL_PHASES,
+from strongroom.domain.restoreproblems import find_problem
+from strongroom.domain.restores import TERMINAL_PHASES, RestoreFacts, next_step
+from strongroom.domain.restorestatus import build_status
+from strongroom.domain.restoresteps import (
     AwaitConfirmation,
     AwaitSafetyRun,
     Dropped,
@@ -37,12 +38,9 @@ from strongroom.domain.restores import (
     Proceed,
     Purpose,
     Rest,
-    RestoreFacts,
     Step,
     Wait,
-    next_step,
 )
-from strongroom.domain.restorestatus import build_status
 from strongroom.domain.runrecords import newest_success
 from strongroom.domain.targets import Target
 from strongroom.kube.events import EventType

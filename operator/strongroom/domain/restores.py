@@ -4,7 +4,6 @@ import json
 import shlex
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from strongroom.api.backuprun import TERMINAL_PHASES as ENDED_RUN
 from strongroom.api.errors import Reason
@@ -14,6 +13,20 @@ from strongroom.api.restoring import RestoreOutcome, RestorePlan
 from strongroom.api.result import Progress, WorkResult
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.policies import Problem
+from strongroom.domain.restoresteps import (
+    AwaitConfirmation,
+    AwaitSafetyRun,
+    Dropped,
+    Finish,
+    FollowJob,
+    MakeJob,
+    MakeSafetyRun,
+    Proceed,
+    Purpose,
+    Rest,
+    Step,
+    Wait,
+)
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.runs import APPEARANCE, GRACE
 from strongroom.domain.spans import parse_span
@@ -26,8 +39,6 @@ _MAY_APPEAR = frozenset(
     {Reason.PolicyNotFound, Reason.StoreNotFound, Reason.HostNotFound, Reason.BackupNotFound}
 )
 """People apply a policy, its stores and a request at one time, in any order."""
-
-Purpose = Literal["plan", "restore", "drop"]
 
 
 @dataclass(frozen=True)
@@ -43,98 +54,6 @@ class RestoreFacts:
     busy: str | None
     host_is_alive: bool
     now: datetime
-
-
-@dataclass(frozen=True)
-class Rest:
-    """There is nothing to do, or not before `until`."""
-
-    until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Wait:
-    """It cannot go on yet; look again at `until`."""
-
-    reason: str
-    message: str
-    until: datetime
-
-
-@dataclass(frozen=True)
-class MakeJob:
-    """Make the Job of that purpose."""
-
-    purpose: Purpose
-
-
-@dataclass(frozen=True)
-class FollowJob:
-    """The Job is under way; if it says nothing more, look again at `until`."""
-
-    purpose: Purpose
-    job: JobState
-    until: datetime
-
-
-@dataclass(frozen=True)
-class AwaitConfirmation:
-    """There is a plan, and what it overwrites has not been confirmed."""
-
-    plan: RestorePlan
-    message: str
-
-
-@dataclass(frozen=True)
-class Proceed:
-    """The plan is there, and nothing need be confirmed any more: secure the present state if need be, then restore."""
-
-    plan: RestorePlan
-
-
-@dataclass(frozen=True)
-class MakeSafetyRun:
-    """Make the run that backs up the present state."""
-
-    sources: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class AwaitSafetyRun:
-    """The run that backs up the present state is under way."""
-
-    run: str
-
-
-@dataclass(frozen=True)
-class Finish:
-    """The request ends."""
-
-    succeeded: bool
-    reason: str
-    message: str
-    outcome: RestoreOutcome | None = None
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """What was replaced is gone; or it could not be dropped, for the reason told, and stays."""
-
-    trouble: str | None = None
-
-
-Step = (
-    Rest
-    | Wait
-    | MakeJob
-    | FollowJob
-    | AwaitConfirmation
-    | Proceed
-    | MakeSafetyRun
-    | AwaitSafetyRun
-    | Finish
-    | Dropped
-)
 
 
 def next_step(facts: RestoreFacts) -> Step:

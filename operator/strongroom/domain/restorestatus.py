@@ -10,7 +10,8 @@ from strongroom.api.labels import AGENT_MANAGER
 from strongroom.api.resources import RestoreRequest
 from strongroom.api.restorerequest import RestoreRequestStatus
 from strongroom.api.restoring import RestorePlan, RestoreStep
-from strongroom.domain.restores import (
+from strongroom.domain.restores import keeps_replaced, step_of_progress
+from strongroom.domain.restoresteps import (
     AwaitConfirmation,
     AwaitSafetyRun,
     Dropped,
@@ -19,8 +20,6 @@ from strongroom.domain.restores import (
     Proceed,
     Step,
     Wait,
-    keeps_replaced,
-    step_of_progress,
 )
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.spans import parse_span

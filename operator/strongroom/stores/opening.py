@@ -2,25 +2,14 @@
 
 import functools
 from pathlib import Path
-from typing import Protocol
 
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.api.fields import SecretKeyReference
+from strongroom.stores.credentials import Secrets
 from strongroom.stores.limits.limiting import limited
 from strongroom.stores.limits.pulses import Pulse
 from strongroom.stores.local import LocalStore
 from strongroom.stores.store import Store
-
-
-class Secrets(Protocol):
-    """The Secrets of one order. Both raise SecretMissing or SecretKeyMissing with `field` in the text."""
-
-    def read(self, reference: SecretKeyReference, field: str) -> bytes:
-        """The key's bytes."""
-
-    def path(self, reference: SecretKeyReference, field: str) -> Path:
-        """The file that holds them, for those who want a file."""
 
 
 def open_store(name: str, spec: BackupStoreSpec, secrets: Secrets, scratch: Path | None = None) -> Store:

@@ -10,7 +10,7 @@ from strongroom import __version__
 from strongroom.api.backupstore import S3Store
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import SecretKeyReference
-from strongroom.stores.opening import Secrets
+from strongroom.stores.credentials import Secrets
 from strongroom.stores.s3.failures import s3_failures
 
 if TYPE_CHECKING:

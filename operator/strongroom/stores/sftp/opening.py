@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from strongroom.api.backupstore import SftpStore
+from strongroom.stores.credentials import Secrets
 from strongroom.stores.limits.pulses import Pulse
-from strongroom.stores.opening import Secrets
 from strongroom.stores.sftp.store import SftpFolder
 from strongroom.stores.ssh.access import Access, Credentials, Patience
 

@@ -13,7 +13,7 @@ from typing import Literal
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.api.fields import SecretKeyReference
 from strongroom.api.sshservers import SshServer
-from strongroom.stores.opening import Secrets
+from strongroom.stores.credentials import Secrets
 
 ALIAS = "store"
 """The server's name in our configuration, and in our list of known hosts."""
