@@ -10,6 +10,7 @@ from tests.integration.embedded import until
 from tests.integration.operator.plainagent import SHA, good_result
 
 from strongroom.api.fields import format_time
+from strongroom.kube.errors import Invalid
 from strongroom.kube.kinds import JOBS, RESTORES, RUNS
 
 
@@ -229,3 +230,54 @@ async def test_a_request_that_cannot_be_carried_out_names_field_and_way_out(read
     assert done["conditions"][0]["reason"] == reason
     assert words in done["message"]
     assert await restore_jobs(ready, "PlanRestore") == []
+
+
+async def test_two_requests_for_one_database_take_turns(ready, agent):
+    agent.behave = lambda order: None if order["kind"] == "Restore" else behave(order)
+    await ask(ready, "first", confirm="orders", safetyBackup=False)
+    await until_phase(ready, "Running", name="first")
+    await ask(ready, "second", confirm="orders", safetyBackup=False)
+
+    async def waits():
+        found = await ready.condition(RESTORES, "second", "Succeeded")
+        return found.get("reason") == "TargetBusy" and "RestoreRequest first" in found["message"]
+
+    await until(waits, "the second request waits for the first")
+    (job,) = await restore_jobs(ready)
+    await agent.end(job["metadata"]["name"], behave(order_of(job)))
+    await until_phase(ready, "Succeeded", name="first")
+    await until_phase(ready, "Running", name="second")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": {"mode": "NewDatabase", "database": "x"}},
+        {"from": {"run": "another"}},
+        {"safetyBackup": False},
+        {"keepReplaced": "1s"},
+        {"stopServices": [{"name": "web"}]},
+        {"healthCheck": {"url": "http://localhost/"}},
+        {"jobs": 2},
+    ],
+)
+async def test_a_request_is_what_it_was_made_as_but_for_its_confirmation(ready, change):
+    await ask(ready)
+    with pytest.raises(Invalid, match="immutable"):
+        await ready.client.patch(RESTORES, ready.namespace, "back", {"spec": change})
+
+
+async def test_an_ended_request_is_not_begun_again_by_another_confirmation(ready):
+    await ask(ready, confirm="orders", safetyBackup=False)
+    before = await until_phase(ready, "Succeeded", "Failed")
+    await confirm(ready, "something else")
+
+    async def seen():
+        return (await ready.get(RESTORES, "back"))["metadata"]["generation"] == 2
+
+    await until(seen, "the change is there")
+    await ready.run("later")
+    await ready.until_phase("Succeeded", run="later")
+    after = (await ready.get(RESTORES, "back"))["status"]
+    assert (after["phase"], after["completionTime"]) == (before["phase"], before["completionTime"])
+    assert len(await restore_jobs(ready)) == 1
