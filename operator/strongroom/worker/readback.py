@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from strongroom.api.backuppolicy import Codec
 from strongroom.api.errors import Reason, StrongroomError
@@ -17,7 +17,7 @@ from strongroom.pipeline.reading import pump
 from strongroom.pipeline.sinks import Readable, Sink
 from strongroom.pipeline.tees import Tee
 from strongroom.sources.reading import Check
-from strongroom.stores.store import Store
+from strongroom.stores.store import StoreReader
 
 
 class _Seen:
@@ -57,7 +57,14 @@ class Written:
         return "Plain" if self.cipher is None or self.cipher.opens else "Stored"
 
 
-def read_back(store: Store, written: Written, start_check: Callable[[], Check] | None = None) -> None:
+class Opens(Protocol):
+    """A store, as far as it is read."""
+
+    def open(self, key: str) -> StoreReader:
+        """See Store."""
+
+
+def read_back(store: Opens, written: Written, start_check: Callable[[], Check] | None = None) -> None:
     """Return if the key holds exactly those bytes and, where they can be opened, they turn back into exactly that plain stream.
 
     VerificationFailed, ArtifactCorrupt or KeyUnusable otherwise, and whatever the check raises, which sees the plain stream.

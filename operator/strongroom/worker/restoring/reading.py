@@ -1,9 +1,9 @@
 """Artifacts read back from the first good copy: every stored and plain byte digested; a copy that fails is passed over."""
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -15,7 +15,7 @@ from strongroom.pipeline.digests import Fingerprint
 from strongroom.pipeline.encrypting import DecryptedStream
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.pipeline.sinks import CHUNK_BYTES, Chunk, Readable
-from strongroom.sources.reading import Check, Contents
+from strongroom.sources.reading import Contents
 from strongroom.sources.restoration import Intake
 from strongroom.stores.store import Store
 from strongroom.worker.copying import named
@@ -23,9 +23,9 @@ from strongroom.worker.progress import ProgressLines
 from strongroom.worker.readback import Written, read_back
 from strongroom.worker.restoring.choosing import Chosen
 from strongroom.worker.restoring.keys import TRIAL_BYTES, find_cipher
+from strongroom.worker.restoring.twice import ProvedStore
 from strongroom.worker.task import Task
 
-_PIECE_BYTES = 1 << 20
 Result = TypeVar("Result")
 Told_co = TypeVar("Told_co", covariant=True)
 Prepare = Callable[[], AbstractContextManager[Intake]]
@@ -119,12 +119,14 @@ class Shelf:
 
     def _give(self, store: Store, file: ManifestFile, intake: Intake) -> None:
         given = _Given(intake, self._progress)
-        check: Check = given
+        written = self._written(file)
         if intake.takes_effect_early:
-            pieces = _Pieces()
-            read_back(store, self._written(file), lambda: pieces)
-            check = _Proved(pieces.digests, given)
-        read_back(store, self._written(file), lambda: check)
+            # What is stored is read twice: its digest first, which all the rest follows from.
+            proved = ProvedStore(store)
+            read_back(proved, replace(written, is_proved_elsewhere=True))
+            read_back(proved, written, lambda: given)
+        else:
+            read_back(store, written, lambda: given)
         with refusing():
             given.end()
 
@@ -230,46 +232,6 @@ class _Given(_Sighted):
         """Raise what the intake has raised."""
         if self._refusal is not None:
             raise self._refusal
-
-
-class _Pieces(_Sighted):
-    """The digests of a stream, piece by piece."""
-
-    def __init__(self) -> None:
-        self.digests: list[bytes] = []
-        self._rest = bytearray()
-
-    def write(self, chunk: Chunk) -> None:
-        self._rest += chunk
-        while len(self._rest) >= _PIECE_BYTES:
-            self._take(bytes(self._rest[:_PIECE_BYTES]))
-            del self._rest[:_PIECE_BYTES]
-
-    def finish(self) -> Contents:
-        if self._rest:
-            self._take(bytes(self._rest))
-            self._rest.clear()
-        return Contents()
-
-    def _take(self, piece: bytes) -> None:
-        self.digests.append(hashlib.sha256(piece).digest())
-
-
-class _Proved(_Pieces):
-    """Passes on only what is, piece by piece, what was proved before: the store may say something else the second time."""
-
-    def __init__(self, proved: Sequence[bytes], given: _Given) -> None:
-        super().__init__()
-        self._proved = proved
-        self._given = given
-
-    def _take(self, piece: bytes) -> None:
-        super()._take(piece)
-        if self._proved[len(self.digests) - 1 : len(self.digests)] != self.digests[-1:]:
-            raise StrongroomError(
-                Reason.ArtifactCorrupt, "it was read twice, and was another the second time"
-            )
-        self._given.write(piece)
 
 
 class _Kept(_Sighted):

@@ -83,18 +83,31 @@ class DatabaseIntake:
         """A place for the dump; None where there is no room, or nothing is gained."""
         target = self._target
         free = target.reach.place.free_bytes()
-        name = f"strongroom-{target.prepared.rpartition('_')[2]}.dump"
         if target.jobs < 2 or free is None or free < target.file.artifact.plain_bytes:
             return None
-        stash = target.reach.place.stash(name)
+        stash = target.reach.place.stash(self._name("dump"))
         self._opened.callback(stash.remove)
         return stash
 
     def _start_feeding(self) -> None:
-        self._filling = self._begin(Archive(head=bytes(self._head.head)))
+        self._filling = self._begin(self._lay_head_down())
         self._feeding = self._filling.loading.start_rows()
         self._opened.callback(self._feeding.end)
         self._feeding.write(self._head.head)
+
+    def _lay_head_down(self) -> Archive:
+        """The beginning alone: all that definitions and indexes need, the latter several at a time from a file."""
+        head, place = bytes(self._head.head), self._target.reach.place
+        if (place.free_bytes() or 0) < len(head):
+            return Archive(head=head)
+        stash = place.stash(self._name("head"))
+        self._opened.callback(stash.remove)
+        stash.write(head)
+        stash.finish()
+        return Archive(path=stash.path)
+
+    def _name(self, suffix: str) -> str:
+        return f"strongroom-{self._target.prepared.rpartition('_')[2]}.{suffix}"
 
     def _begin(self, archive: Archive) -> "Filling":
         filling = Filling(self._target, self._head.finish(), archive)
