@@ -7,7 +7,6 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import ManifestFile
 from strongroom.api.restoreorder import Choice, RestoreOrder
 from strongroom.api.restoring import PlannedItem
-from strongroom.api.sources import Source
 from strongroom.sources.restoration import Restoration
 from strongroom.worker.restoring.choosing import Chosen
 from strongroom.worker.restoring.databases import Servers
@@ -90,16 +89,6 @@ def build_items(task: Task, order: RestoreOrder, shelf: Shelf) -> list[Item]:
 def _database_item(servers: Servers, order: RestoreOrder, file: ManifestFile) -> Item:
     built = servers.build(file)
     return Item(file, built, lambda: servers.tell(file), goes_over=order.strategy != "Swap")
-
-
-def target_of(order: RestoreOrder, name: str) -> Source:
-    """Where a source's data goes. TargetMissing when the policy does not have it any more."""
-    for source in order.targets:
-        if source.name == name:
-            return source
-    raise StrongroomError(
-        Reason.TargetMissing, f"source {name} is in the backup and not in the policy any more (from.sources)"
-    )
 
 
 def confirmation_of(items: Sequence[PlannedItem]) -> str | None:
