@@ -236,6 +236,11 @@ class Reason(Enum):
     DrillFailed = ErrorKind(
         56, False, "The backup did not restore as it should: look at the checks, and drill another copy."
     )
+    DrillCouldNotRun = ErrorKind(
+        58,
+        True,
+        "The throw-away environment failed, not the backup: the message says why. The drill is tried again.",
+    )
     InternalError = ErrorKind(
         120, True, "This is a fault of Strongroom: please report it with the worker's log."
     )

@@ -164,6 +164,9 @@ def _drill_problems(spec: BackupPolicySpec) -> Iterator[Problem]:
     if unknown:
         message = f"spec.drill.sources: there is no source {', '.join(unknown)} in spec.sources"
         yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}", blocks=False)
+    if drill.application is not None:
+        message = "spec.drill.application: this version does not start applications in drills"
+        yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}", blocks=False)
     is_sealed = (
         encryption is not None and encryption.openssl is None and encryption.verification_key_secret is None
     )

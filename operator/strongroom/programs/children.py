@@ -40,11 +40,12 @@ class Child:
         hear: Callable[[bytes], None] | None = None,
         descriptors: Sequence[int] = (),
         prepare: Callable[[], None] = _nothing,
+        user: tuple[int, int] | None = None,
     ) -> None:
         """Start it, in `folder` or else in ours. The environment is all it gets: nothing is inherited but `descriptors`.
 
         These keep their numbers. `hear` gets all of its stderr, in a thread. `prepare` is called in the thread that starts
-        the program and does nothing else: what it changes of the thread, the program has from it.
+        the program and does nothing else: what it changes of the thread, the program has from it. `user`: numbers of another user and group that it runs as.
         """
         self._hear = hear
 
@@ -60,6 +61,9 @@ class Child:
                 bufsize=0,
                 process_group=0,
                 pass_fds=descriptors,
+                user=None if user is None else user[0],
+                group=None if user is None else user[1],
+                extra_groups=None if user is None else [],
             )
 
         self._process = _start_undisturbed(start)

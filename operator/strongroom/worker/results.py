@@ -33,6 +33,7 @@ def build_result(
         catalogue=done.catalogue,
         plan=done.plan,
         restore=done.restore,
+        drill=done.drill,
         stores=list(done.stores),
     )
 

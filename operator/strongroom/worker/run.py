@@ -19,6 +19,7 @@ from strongroom.sources.postgres.clients import FOLDERS
 from strongroom.worker.backup import run_backup
 from strongroom.worker.cataloguing import run_catalogue
 from strongroom.worker.catchingup import run_catch_up
+from strongroom.worker.drilling.drill import run_drill
 from strongroom.worker.ending import EndedError, Ending
 from strongroom.worker.orders import parse_order
 from strongroom.worker.progress import ProgressLines
@@ -111,17 +112,22 @@ def _perform(task: Task) -> tuple[Done, StrongroomError | None]:
         return run_catch_up(task, order.catch_up)
     if order.catalogue is not None:
         return run_catalogue(task, order.catalogue)
-    if order.restore is not None:
-        return (
-            (run_plan(task, order.restore), None)
-            if order.kind == "PlanRestore"
-            else run_restore(task, order.restore)
-        )
-    if order.drop is not None:
-        return run_drop(task, order.drop)
     if order.kind == "CheckStore":
         return run_store_check(task)
-    raise StrongroomError(Reason.Unsupported, f"the work order: kind: {order.kind}")
+    return _restore(task)
+
+
+def _restore(task: Task) -> tuple[Done, StrongroomError | None]:
+    order = task.order
+    if order.drill is not None:
+        return run_drill(task, order.drill)
+    if order.drop is not None:
+        return run_drop(task, order.drop)
+    if order.restore is None:
+        raise StrongroomError(Reason.Unsupported, f"the work order: kind: {order.kind}")
+    if order.kind == "PlanRestore":
+        return run_plan(task, order.restore), None
+    return run_restore(task, order.restore)
 
 
 def _run_uid(path: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from strongroom.api.encryption import Encryption
-from strongroom.api.restoring import RestoreOutcome, RestorePlan
+from strongroom.api.restoring import DrillOutcome, RestoreOutcome, RestorePlan
 from strongroom.api.result import Artifact, CatalogueReport, Copy, RetentionOutcome, StoreReport
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
@@ -60,5 +60,6 @@ class Done:
     catalogue: CatalogueReport | None = None
     plan: RestorePlan | None = None
     restore: RestoreOutcome | None = None
+    drill: DrillOutcome | None = None
     message: str = ""
     """What has succeeded, in words; without it they are made of the artifacts."""

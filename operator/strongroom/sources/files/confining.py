@@ -19,11 +19,12 @@ from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH = 1
-_EXECUTE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _HANDLED = (1 << 13) - 1
 """All rights of Landlock's first version: what no rule allows is refused, writing among it."""
 _WRITING = sum(1 << bit for bit in (1, 4, 5, 7, 8, 10, 12))
 """Writing to files, removing files and folders, making folders, files, pipes and symbolic links."""
+_SOCKETS = 1 << 9
 _DEVICES = 1 << 6 | 1 << 11
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
 _VERSION_FLAG = 1
@@ -31,6 +32,10 @@ _PR_SET_NO_NEW_PRIVS = 38
 _PROGRAMS = (b"/usr", b"/bin", b"/lib", b"/lib32", b"/lib64", b"/etc/ld.so.cache")
 """Where programs and their libraries are."""
 
+_OF_SERVERS = {
+    b"/dev/null": _READ_FILE | _WRITE_FILE,
+    b"/dev/urandom": _READ_FILE,
+}
 _WITHOUT = {errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM}
 """The kernel was built without it, or started without it, or the container forbids its use."""
 
@@ -60,6 +65,15 @@ def confine_writing(folder: bytes, *, devices: bool = False) -> None:
     if rules is not None:
         rights = _READ_FILE | _READ_FOLDER | _WRITING | more | (_DEVICES if devices else 0)
         _restrict(rules, {folder: rights})
+
+
+def confine_server(folder: bytes) -> None:
+    """From now on this thread, and what it starts, can write below that folder, read it, and open no other file."""
+    version = int(_libc.syscall(_CREATE_RULESET, None, 0, _VERSION_FLAG))
+    rules = _create(_HANDLED | _REFER) if version >= 2 else None
+    if rules is not None:
+        rights = _READ_FILE | _READ_FOLDER | _WRITING | _REFER | _SOCKETS
+        _restrict(rules, {folder: rights, **_OF_SERVERS})
 
 
 def _create(handled: int) -> int | None:
@@ -93,7 +107,7 @@ def _allow(rules: int, path: bytes, rights: int, *, is_own: bool = False) -> Non
         if not is_own and found != path:
             raise OSError(f"{os.fsdecode(path)} has become {os.fsdecode(found)}")
         if not stat.S_ISDIR(os.fstat(tree).st_mode):
-            rights &= _READ_FILE | _EXECUTE
+            rights &= _READ_FILE | _WRITE_FILE | _EXECUTE
         _call(_libc.syscall(_ADD_RULE, rules, _PATH_BENEATH, struct.pack("=Qi", rights, tree), 0))
     finally:
         os.close(tree)

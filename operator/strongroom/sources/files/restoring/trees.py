@@ -41,18 +41,22 @@ class Goal:
 
     def wanted(self) -> Wanted:
         """What the archive has to be."""
-        artifact = self.artifact
-        if artifact.member_count is None or artifact.member_bytes is None:
-            words = f"{self.what}: the manifest does not tell how many members {artifact.file} has"
-            raise StrongroomError(Reason.ArchiveRefused, words)
-        return Wanted(
-            what=self.what,
-            members=artifact.member_count,
-            size_bytes=artifact.member_bytes,
-            special=self.special,
-            is_tree=artifact.kind == "files",
-            digests=artifact.member_bytes <= _CHEAP_BYTES,
-        )
+        return wanted_of(self.artifact, self.what, special=self.special)
+
+
+def wanted_of(artifact: Artifact, what: str, *, special: bool = False) -> Wanted:
+    """What the archive of that artifact has to be. ArchiveRefused where the manifest does not tell."""
+    if artifact.member_count is None or artifact.member_bytes is None:
+        words = f"{what}: the manifest does not tell how many members {artifact.file} has"
+        raise StrongroomError(Reason.ArchiveRefused, words)
+    return Wanted(
+        what=what,
+        members=artifact.member_count,
+        size_bytes=artifact.member_bytes,
+        special=special,
+        is_tree=artifact.kind == "files",
+        digests=artifact.member_bytes <= _CHEAP_BYTES,
+    )
 
 
 class TreeRestoration:

@@ -91,8 +91,8 @@ def major_of(version: str | None) -> int:
 def _over_network(means: Means, source: str, postgres: PostgresSource, dump_major: int) -> Reach:
     connection = prepare_connection(source, postgres, means.read_secret, means.scratch)
     server = NetworkServer(connection)
-    version, major = _ask_version(server, postgres)
-    client = _choose(means.clients, source, major, dump_major)
+    version, major = ask_version(server, postgres.databases)
+    client = choose_programs(means.clients, source, major, dump_major)
     return Reach(
         server=server,
         programs=HostPrograms(client, connection),
@@ -113,7 +113,7 @@ def _inside(
     server = look_inside(Inside(engine, chosen, source, build_marker(means.owner.run_uid)), login)
     if server.major < dump_major:
         raise _too_old(source, f"pg_restore in {chosen} is {server.major}", dump_major)
-    version, major = _ask_version(server, postgres)
+    version, major = ask_version(server, postgres.databases)
     able = [client for client in means.clients if client.major >= max(server.major, dump_major)]
     return Reach(
         server=server,
@@ -137,9 +137,10 @@ def _one_of(found: Sequence[Container], source: str, name: str | None) -> Contai
     )
 
 
-def _ask_version(server: Server, postgres: PostgresSource) -> tuple[str, int]:
+def ask_version(server: Server, databases: Sequence[str] = ()) -> tuple[str, int]:
+    """What the server is, and its major. Entered by its usual databases, or one of these."""
     failure: StrongroomError | None = None
-    for database in dict.fromkeys([*_ENTRIES, *postgres.databases]):
+    for database in dict.fromkeys([*_ENTRIES, *databases]):
         try:
             with server.open_session(database) as session:
                 version, number = session.rows(
@@ -153,8 +154,8 @@ def _ask_version(server: Server, postgres: PostgresSource) -> tuple[str, int]:
     raise failure or StrongroomError(Reason.DatabaseNotFound, f"source {server.source}: no database")
 
 
-def _choose(clients: Iterable[Client], source: str, server_major: int, dump_major: int) -> Client:
-    """The server's own major if it reads the archive, else the nearest newer one that does."""
+def choose_programs(clients: Iterable[Client], source: str, server_major: int, dump_major: int) -> Client:
+    """The server's own major if it reads the archive, else the nearest newer one that does. ClientMissing, ClientTooOld."""
     known = sorted(clients, key=lambda client: client.major)
     able = [client for client in known if client.major >= dump_major]
     if not known:
