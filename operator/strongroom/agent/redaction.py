@@ -1,5 +1,6 @@
 """Nothing that leaves the machine holds a secret: what workers say is searched for the very values they were given."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 SHORTEST = 4
 """A shorter value would blank out half of every message, and protects nothing."""
 MASK = "[secret]"
+TELLING = 12
+"""A shorter value that stands within a name (of a store, a table, a key) is an ordinary word: masking it would change what is named."""
+_NAME = re.compile(r"[^\s\"'`]+")
 
 
 class Redactor:
@@ -24,14 +28,25 @@ class Redactor:
         return text
 
     def json(self, value: Any) -> Any:
-        """Parsed JSON with every string in it masked; keys are our own words."""
+        """Parsed JSON with every text in it masked, and names as far as they could tell a secret; keys are our own words."""
         if isinstance(value, str):
-            return self.text(value)
+            return self._name(value) if _NAME.fullmatch(value) else self.text(value)
         if isinstance(value, list):
             return [self.json(item) for item in value]
         if isinstance(value, dict):
-            return {key: self.json(item) for key, item in value.items()}
+            return {key: self._field(key, item) for key, item in value.items()}
         return value
+
+    def _field(self, key: str, value: Any) -> Any:
+        is_text = isinstance(value, str) and key.lower().endswith("message")
+        return self.text(value) if is_text else self.json(value)
+
+    def _name(self, name: str) -> str:
+        """One word. Whoever has `shop` for a password has it in names, too, and a backup whose key is masked is lost."""
+        for needle in self._needles:
+            if len(needle) >= TELLING:
+                name = name.replace(needle, MASK)
+        return name
 
 
 def redactor_of(secrets: Path) -> Redactor:

@@ -1,6 +1,7 @@
 """Telling the API how a Job under way is doing: its counters at once, its progress now and then. Never in the way of the work."""
 
 import asyncio
+import json
 import logging
 from pathlib import Path
 
@@ -77,4 +78,6 @@ def _progress_text(progress_file: Path, log_file: Path, redactor: Redactor) -> s
     progress = read_progress(progress_file)
     for output in (progress_file, log_file):
         shorten(output)
-    return redactor.text(progress.model_dump_json(by_alias=True, exclude_none=True)) if progress else None
+    if progress is None:
+        return None
+    return json.dumps(redactor.json(progress.model_dump(mode="json", by_alias=True, exclude_none=True)))
