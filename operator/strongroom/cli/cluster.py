@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from strongroom.api.errors import StrongroomError
 from strongroom.kube.client import KubeClient
 from strongroom.kube.connection import NoCluster, connect
 from strongroom.kube.errors import ApiError, Unavailable
@@ -38,6 +39,8 @@ def ask(kubeconfig: Path | None, question: Callable[[KubeClient], Awaitable[T]])
         return asyncio.run(conversation())
     except (ApiError, NoCluster) as error:
         raise click.ClickException(f"{error}{_hint(error, kubeconfig)}") from error
+    except StrongroomError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _hint(error: Exception, kubeconfig: Path | None) -> str:
