@@ -66,7 +66,11 @@ async def test_one_job_per_slot_although_every_status_write_fails(world, agent):
         (run,) = await world.until_runs(1)
         assert run["status"]["phase"] == "Succeeded"
         assert len(agent.seen) == 1
-        assert (await status(world))["lastScheduleTime"] == run["spec"]["slot"]
+
+        async def told():
+            return (await status(world)).get("lastScheduleTime") == run["spec"]["slot"]
+
+        await until(told, "the policy tells of the slot")
 
 
 async def test_a_restart_that_lost_its_status_writes_makes_no_second_run_of_a_slot(world, agent):

@@ -56,6 +56,21 @@ def test_what_a_killed_worker_leaves_is_put_back_and_another_attempt_completes_i
     assert shop.beside() == []
 
 
+def test_the_old_is_put_back_although_no_store_answers_any_more(damaged: Restorable) -> None:
+    before = damaged.state()
+    kill_at(damaged, "HealthCheck")
+    store = damaged.workshop.store
+    away = store.with_name("away")
+    store.rename(away)
+    try:
+        finished = damaged.workshop.finish(damaged.workshop.start(damaged.order(), roll_back=True))
+    finally:
+        away.rename(store)
+    assert finished.result.restore is not None
+    assert finished.result.restore.rolled_back, finished.result
+    assert damaged.state() == before
+
+
 def test_an_application_that_does_not_get_well_gets_its_old_database_back(damaged: Restorable) -> None:
     before = damaged.state()
     check = {"url": "http://127.0.0.1:9/", "timeout": "1s"}

@@ -87,6 +87,8 @@ class Servers:
 
     def _known_roles(self, file: ManifestFile) -> KnownRoles:
         key = file.artifact.source, file.artifact.container
+        if not self._shelf.has_copies:
+            return KnownRoles("")  # nothing is made any more
         if key not in self._roles:
             known = [
                 self._shelf.read_text(each, _GLOBALS_BYTES)

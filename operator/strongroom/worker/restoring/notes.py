@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from strongroom.api.fields import Message, StrictFields
+from strongroom.api.fields import Message, Sha256, StrictFields
+from strongroom.api.manifest import Manifest
 
 _NAME = "restore.json"
+_POINT = "recovery-point.json"
 _LARGEST_BYTES = 1 << 20
 
 log = logging.getLogger(__name__)
@@ -41,41 +43,67 @@ class Note(StrictFields):
     message: Message | None = Field(default=None, description="The same in words.")
 
 
+class RememberedPoint(StrictFields):
+    """The recovery point that is restored."""
+
+    prefix: Annotated[str, Field(max_length=512)] = Field(description="Its key prefix.")
+    manifest: Manifest = Field(description="Its manifest, as it was proved.")
+    manifest_sha256: Sha256 = Field(description="SHA-256 of the manifest's bytes.")
+
+
 class Notebook:
-    """One note. Every change is durable on return. Without a folder it lasts as long as this process."""
+    """One note, and what is restored. Every change is durable on return. Without a folder it lasts as long as this process."""
 
     def __init__(self, folder: Path | None, run_uid: str) -> None:
         """Read what an earlier worker of that order has left."""
-        self._path = None if folder is None else folder / _NAME
+        self._folder = folder
         found = self._read()
         self.note = found if found.run_uid == run_uid else Note(run_uid=run_uid)
 
     def write(self, **changes: object) -> None:
         """Change some of it."""
         self.note = self.note.model_copy(update=changes)
-        if self._path is None:
-            return
-        self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        temporary = self._path.with_suffix(".new")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-            file.write(self.note.model_dump_json(by_alias=True, exclude_none=True).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        if self._folder is not None:
+            _write(self._folder / _NAME, self.note.model_dump_json(by_alias=True, exclude_none=True).encode())
+
+    def remember(self, point: RememberedPoint) -> None:
+        """What is restored, so that it can be put back although no store answers any more."""
+        if self._folder is not None and self.recall() != point:
+            _write(self._folder / _POINT, point.model_dump_json(by_alias=True, exclude_none=True).encode())
+
+    def recall(self) -> RememberedPoint | None:
+        """What `remember` was given, by this worker or an earlier one of the same order."""
+        if self._folder is None:
+            return None
         try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            return RememberedPoint.model_validate_json((self._folder / _POINT).read_bytes())
+        except (OSError, ValidationError):
+            return None
 
     def _read(self) -> Note:
-        if self._path is None:
+        if self._folder is None:
             return Note()
+        path = self._folder / _NAME
         try:
-            return Note.model_validate_json(self._path.read_bytes()[:_LARGEST_BYTES])
+            return Note.model_validate_json(path.read_bytes()[:_LARGEST_BYTES])
         except FileNotFoundError:
             return Note()
         except (OSError, ValidationError) as error:
-            log.error("%s cannot be read and is begun anew: %s", self._path, type(error).__name__)  # noqa: TRY400 - its text may be anything
+            log.error("%s cannot be read and is begun anew: %s", path, type(error).__name__)  # noqa: TRY400 - its text may be anything
             return Note()
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -70,6 +70,17 @@ class Shelf:
             head = self._each_copy(first, lambda store: self._read_stored(store, first))
             self._cipher = find_cipher(task, chosen, opening.decryption_keys, head)
 
+    @classmethod
+    def without_copies(cls, task: Task, chosen: Chosen) -> Self:
+        """One of which nothing can be read: what was made of it can still be put back."""
+        bare = chosen.manifest.model_copy(update={"encryption": None})
+        return cls(task, replace(chosen, manifest=bare, stores={}), Opening())
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether anything can be read."""
+        return bool(self.chosen.stores)
+
     def read_into(self, file: ManifestFile, prepare: Prepare, fetching: Step, restoring: Step) -> None:
         """Give the whole of a file to an intake, and finish that; begin again with the next copy when one fails.
 

@@ -8,10 +8,10 @@ from strongroom.api.restoreorder import RestoreOrder
 from strongroom.api.restoring import PlannedItem
 from strongroom.sources.restoration import State
 from strongroom.worker.ending import EndedError
-from strongroom.worker.restoring.choosing import choose_point
+from strongroom.worker.restoring.choosing import Chosen, choose_point
 from strongroom.worker.restoring.exchanging import Exchange
 from strongroom.worker.restoring.items import Item, build_items, confirmation_of
-from strongroom.worker.restoring.notes import Notebook
+from strongroom.worker.restoring.notes import Notebook, RememberedPoint
 from strongroom.worker.restoring.outcomes import Gathered
 from strongroom.worker.restoring.reading import Shelf
 from strongroom.worker.restoring.services import Services
@@ -96,9 +96,28 @@ class _Restore:
 
     def _begin(self) -> list[Item]:
         self._task.progress.enter("Connect")
-        chosen = choose_point(self._task, self._order.choice, self._order.opening)
-        self._shelf = Shelf(self._task, chosen, self._order.opening)
+        try:
+            chosen = choose_point(self._task, self._order.choice, self._order.opening)
+            self._shelf = Shelf(self._task, chosen, self._order.opening)
+        except StrongroomError as error:
+            self._shelf = self._recall(error)
+        else:
+            point = RememberedPoint(
+                prefix=chosen.prefix, manifest=chosen.manifest, manifest_sha256=chosen.manifest_sha256
+            )
+            self._notebook.remember(point)
         return build_items(self._task, self._order, self._shelf)
+
+    def _recall(self, error: StrongroomError) -> Shelf:
+        """Whoever only puts back, or clears up, needs no copy: what an earlier worker has seen is enough."""
+        known = self._notebook.recall()
+        needs_copies = not self._task.rolls_back and self._notebook.note.phase == "Going"
+        if known is None or needs_copies:
+            raise error
+        log.warning("no store is asked any more: %s", error.message)
+        return Shelf.without_copies(
+            self._task, Chosen(known.prefix, known.manifest, known.manifest_sha256, stores={})
+        )
 
     def _exchange(self, items: Sequence[Item]) -> Exchange:
         return Exchange(
