@@ -1,6 +1,7 @@
 """An exchange that is cut short at any moment is completed or undone, and nothing is lost on either way."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -240,3 +241,21 @@ def test_what_is_carried_over_goes_through_no_link_of_the_new_tree(place: Path, 
     Carrier(Selection((), ("*.tmp",), "x")).carry(os.fsencode(place), os.fsencode(new))
     assert list(outside.iterdir()) == []
     assert sorted(str(path.relative_to(new)) for path in new.rglob("*.tmp")) == ["e/f/b.tmp"]
+
+
+@pytest.mark.parametrize("is_swapped", [False, True])
+def test_another_device_number_after_a_start_of_the_machine_hides_nothing(
+    place: Path, is_swapped: bool
+) -> None:
+    restoration, _, work = build(place, entry_wise=False)
+    old = contents(place)
+    prepare(restoration)
+    if is_swapped:
+        restoration.swap()
+    made = Path(os.fsdecode(work.folder)) / "made"
+    made.write_text(re.sub(r'"device":\d+', '"device":1', made.read_text()))
+    assert restoration.find_state() is (State.Swapped if is_swapped else State.Prepared)
+    restoration.swap()
+    assert contents(place) == RESTORED
+    restoration.swap_back()
+    assert (contents(place), restoration.find_state()) == (old, State.Prepared)

@@ -13,7 +13,7 @@ from strongroom.sources.files.restoring.carrying import Carrier
 from strongroom.sources.files.restoring.renaming import (
     exchange,
     exists,
-    inode,
+    is_inode,
     move,
     pinned,
     sync_folder,
@@ -93,7 +93,7 @@ class OneStep:
             yield holder + b"/" + name, above + b"/" + os.path.basename(self.place)  # noqa: PTH119
 
     def _is_in(self, made: Made) -> bool:
-        return inode(self.place) == (made.device, made.inode)
+        return is_inode(self.place, made.device, made.inode, self.work.folder)
 
     def _made(self) -> Made:
         return _made_by(self.work)

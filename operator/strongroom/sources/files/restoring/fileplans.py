@@ -11,7 +11,7 @@ from pydantic import Field
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import StrictFields
 from strongroom.sources.files.restoring.differing import describe_difference
-from strongroom.sources.files.restoring.renaming import exchange, exists, inode, move, sync_folder
+from strongroom.sources.files.restoring.renaming import exchange, exists, is_inode, move, sync_folder
 from strongroom.sources.files.restoring.works import Work
 
 
@@ -51,7 +51,7 @@ class Top:
 
     def is_in(self, entry: Entry) -> bool:
         """Whether the new is in its place."""
-        return inode(self.place_of(entry)) == (entry.device, entry.inode)
+        return is_inode(self.place_of(entry), entry.device, entry.inode, self.work.folder)
 
     def put_in(self, number: int, entry: Entry) -> None:
         """Idempotent."""

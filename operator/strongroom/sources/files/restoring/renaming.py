@@ -62,6 +62,16 @@ def inode(path: bytes) -> tuple[int, int] | None:
     return facts.st_dev, facts.st_ino
 
 
+def is_inode(path: bytes, device: int, number: int, beside: bytes) -> bool:
+    """Whether that is there which had this number on this device; `beside` is something on the same file system.
+
+    Many file systems have another device number after each start of the machine; the number of an inode stays.
+    """
+    found, near = inode(path), inode(beside)
+    devices = {device} if near is None else {device, near[0]}
+    return found is not None and found[0] in devices and found[1] == number
+
+
 def mount_points() -> frozenset[bytes]:
     """Where something is mounted, as this process sees it."""
     lines = Path("/proc/self/mountinfo").read_bytes().splitlines()

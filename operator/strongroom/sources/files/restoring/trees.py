@@ -10,7 +10,7 @@ from strongroom.api.restoring import CheckResult, PlannedItem, Replaced
 from strongroom.api.result import Artifact
 from strongroom.sources.files.naming import OWN_PREFIX
 from strongroom.sources.files.restoring.exchanges import EntryWise, Exchange, OneStep
-from strongroom.sources.files.restoring.renaming import exists, failing, inode, times_kept
+from strongroom.sources.files.restoring.renaming import exists, failing, is_inode, times_kept
 from strongroom.sources.files.restoring.rooms import free_bytes, needed_bytes, present_bytes, refuse_lack
 from strongroom.sources.files.restoring.works import Work
 from strongroom.sources.files.unpacking.intake import Unpacking, Wanted
@@ -138,7 +138,7 @@ class TreeRestoration:
                 return
             if isinstance(self._exchange, EntryWise) or exists(self._work.new(made)):
                 return
-            if inode(self._goal.place) == (made.device, made.inode):
+            if is_inode(self._goal.place, made.device, made.inode, self._work.folder):
                 self._work.remove()
 
     def drop(self, replaced: Replaced) -> None:

@@ -23,7 +23,7 @@ from strongroom.api.fields import StrictFields
 from strongroom.api.restoring import CheckResult
 from strongroom.sources.files.naming import KEPT_PREFIX
 from strongroom.sources.files.removing import remove_tree
-from strongroom.sources.files.restoring.renaming import inode, sync_folder, times_kept
+from strongroom.sources.files.restoring.renaming import is_inode, sync_folder, times_kept
 
 Phase = Literal["Forward", "Swapped", "Backward"]
 Content = TypeVar("Content", bound=StrictFields)
@@ -98,7 +98,7 @@ class Work:
 
     def holds_new(self, made: Made) -> bool:
         """Whether the new lies here, and not in the old one's place."""
-        return inode(self.new(made)) == (made.device, made.inode)
+        return is_inode(self.new(made), made.device, made.inode, self.folder)
 
     def complete(self, checks: Sequence[CheckResult], file: bytes | None) -> None:
         """The new is whole."""
