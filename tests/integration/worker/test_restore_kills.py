@@ -97,3 +97,44 @@ def test_a_worker_told_to_stop_while_it_waits_for_health_puts_the_old_back(damag
     assert finished.result.restore is not None
     assert finished.result.restore.rolled_back
     assert damaged.state() == before
+
+
+def test_an_attempt_that_cannot_look_at_what_an_earlier_one_has_left_does_not_speak_of_it(
+    damaged: Restorable,
+) -> None:
+    before = damaged.state()
+    kill_at(damaged, "HealthCheck")
+    store = damaged.workshop.store
+    away = store.rename(store.with_name("away"))
+    finished = damaged.workshop.run(damaged.order())
+    away.rename(store)
+    assert (finished.result.outcome, finished.result.restore) == ("Failed", None)
+    finished = damaged.workshop.finish(damaged.workshop.start(damaged.order(), roll_back=True))
+    assert finished.result.restore is not None
+    assert finished.result.restore.rolled_back
+    assert damaged.state() == before
+
+
+def test_the_old_is_put_back_although_that_cannot_be_written_down(damaged: Restorable) -> None:
+    before = damaged.state()
+    assert damaged.workshop.journal is not None
+    (damaged.workshop.journal / "restore.new").mkdir(parents=True)
+    damaged.workshop.run(damaged.order(healthCheck={"url": "http://127.0.0.1:9/", "timeout": "1s"}))
+    assert damaged.server.content_hashes(damaged.name) == before[0]
+
+
+def test_an_overwritten_database_is_never_told_to_be_back(damaged: Restorable) -> None:
+    order = damaged.order(strategy="DropAndCreate", safetyRun="before", healthCheck=NEVER)
+    process = damaged.workshop.start(order)
+    assert process.stdout is not None
+    assert any('"stage":"HealthCheck"' in line for line in process.stdout)
+    process.kill()
+    process.communicate()
+    finished = damaged.workshop.finish(damaged.workshop.start(order, roll_back=True))
+    assert finished.result.reason == "RollBackFailed", finished.result.message
+    assert "restore the safety backup, BackupRun before" in finished.result.message
+    assert finished.result.restore is not None
+    assert not finished.result.restore.rolled_back
+    finished = damaged.workshop.run({**order, "restore": {**order["restore"], "confirmed": "other"}})
+    assert finished.result.reason == "ConfirmationWrong"
+    assert "restore the safety backup, BackupRun before" in finished.result.message

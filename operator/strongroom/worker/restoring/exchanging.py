@@ -20,6 +20,7 @@ from strongroom.worker.task import Task
 
 log = logging.getLogger(__name__)
 
+_LISTED = 4
 _EXCHANGED = {State.Swapped, State.Swapping}
 
 
@@ -67,14 +68,24 @@ class Exchange:
                 self._check()
 
     def _swap(self, item: Item) -> None:
-        if item.goes_over and self.order.strategy == "DropAndCreate":
-            self.gathered.overwritten.append(item.name)
+        if item.goes_over:
+            self._overwrite(item)
+            return
         replaced = item.restoration.swap()
         if replaced is not None:
             self.gathered.replaced.append(replaced)
-        if item.goes_over:
-            self.gathered.overwritten += [item.name] if item.name not in self.gathered.overwritten else []
-            self.gathered.compare(item.restoration.compare(), item.name)
+
+    def _overwrite(self, item: Item) -> None:
+        """That is written down before: whoever comes after a kill must not say that the old is back."""
+        before = self.notebook.note.overwritten
+        self.notebook.write(overwritten=list(dict.fromkeys([*before, item.name])))
+        try:
+            item.restoration.swap()
+        except StrongroomError:
+            if self.order.strategy == "Clean":  # one transaction: it has not happened
+                self.notebook.write(overwritten=before)
+            raise
+        self.gathered.compare(item.restoration.compare(), item.name)
 
     def _check(self) -> None:
         assert self.order.health_check is not None  # noqa: S101 - asked before
@@ -89,19 +100,23 @@ class Exchange:
     def _fail(self, error: BaseException) -> None:
         """Why is written down first: the next worker ends what this one may not."""
         failure = _failure_of(error)
-        self.notebook.write(phase="RollingBack", reason=failure.reason.name, message=failure.message)
+        try:
+            self.notebook.write(phase="RollingBack", reason=failure.reason.name, message=failure.message)
+        except OSError as trouble:  # a full disk must not keep the old away
+            log.error("that it is put back cannot be written down: %s", trouble.strerror)  # noqa: TRY400
         self.put_back()
-        if self.gathered.overwritten:
-            names = ", ".join(self.gathered.overwritten)
-            raise StrongroomError(
-                failure.reason, f"{failure.message}; {names}: {self._way_back()}"
-            ) from error
+        if (lost := self.lost) is not None:
+            raise StrongroomError(failure.reason, f"{failure.message}; {lost}") from error
 
-    def _way_back(self) -> str:
-        run = self.order.safety_run
+    @property
+    def lost(self) -> str | None:
+        """What this attempt or an earlier one has restored over, and the way back; None where the old stands."""
+        if not self.notebook.note.overwritten:
+            return None
+        run, names = self.order.safety_run, _list_some(self.notebook.note.overwritten)
         if run is None:
-            return "the old state is gone, and no safety backup was made"
-        return f"the old state is gone: restore the safety backup, BackupRun {run}"
+            return f"{names}: the old state is gone, and no safety backup was made"
+        return f"{names}: the old state is gone: restore the safety backup, BackupRun {run}"
 
     def put_back_if_begun(self) -> None:
         """After a failure of an attempt that found an earlier one's exchange."""
@@ -115,7 +130,8 @@ class Exchange:
             if swapped:
                 with self.steps.step("RollBack"):
                     self._put_back(swapped)
-                self.gathered.rolled_back = True
+                self.gathered.replaced.clear()
+                self.gathered.rolled_back = self.lost is None
                 self.steps.roll_back("Swap")
         except StrongroomError as error:
             self._start_quietly()
@@ -187,6 +203,11 @@ class Exchange:
                     item.restoration.discard()
             except StrongroomError as error:
                 log.warning("%s: what was prepared is left: %s", item.name, error.message)
+
+
+def _list_some(names: Sequence[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _replaced(item: Item) -> Replaced | None:

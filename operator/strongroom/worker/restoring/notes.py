@@ -37,6 +37,10 @@ class Note(StrictFields):
     ran: Annotated[list[Ran], Field(max_length=1000)] | None = Field(
         default=None, description="What ran when services were first stopped; none: nothing was stopped yet."
     )
+    overwritten: Annotated[list[str], Field(max_length=128)] = Field(
+        default_factory=list,
+        description="What was restored over, or was about to be, in words: nothing can put that back.",
+    )
     reason: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Why it has failed."
     )

@@ -19,8 +19,6 @@ class Gathered:
     passed: list[CheckResult] = field(default_factory=list)
     compared: int = 0
     replaced: list[Replaced] = field(default_factory=list)
-    overwritten: list[str] = field(default_factory=list)
-    """What was restored over, in words: nothing can put that back."""
     rolled_back: bool = False
     is_healthy: bool = False
     differences: list[str] = field(default_factory=list)

@@ -51,6 +51,8 @@ class _Restore:
         self._notebook = Notebook(task.journal, task.order.run_uid)
         self._services = Services(task, order.hooks, self._notebook)
         self._shelf: Shelf | None = None
+        self._is_known = False
+        """Whether what stands now is known: an earlier attempt may have left an exchange, and somebody must put that back."""
 
     def done(self) -> Done:
         """For the result."""
@@ -59,7 +61,8 @@ class _Restore:
             self._steps.told, None if shelf is None else shelf.store, self._task.started_at
         )
         point = None if shelf is None else shelf.chosen.prefix
-        return Done(recovery_point=point, restore=outcome, message=self._words())
+        restore = outcome if self._is_known else None
+        return Done(recovery_point=point, restore=restore, message=self._words())
 
     def _words(self) -> str:
         gathered = self._gathered
@@ -75,23 +78,34 @@ class _Restore:
         note = self._notebook.note
         if note.phase == "RollingBack":
             exchange.put_back()
-            raise StrongroomError(_reason(note.reason), note.message or "an earlier attempt has failed")
+            self._is_known = True
+            words = note.message or "an earlier attempt has failed"
+            raise _telling(StrongroomError(_reason(note.reason), words), exchange.lost)
         if note.phase == "Done":
+            self._is_known = True
             exchange.clear_up()
             return
         try:
             self._prepare(items)
-        except BaseException:
+        except BaseException as error:
             with self._task.ending.uninterrupted():
                 exchange.put_back_if_begun()
+                self._is_known = True
                 exchange.discard_quietly()
+            if isinstance(error, StrongroomError):
+                raise _telling(error, exchange.lost) from error
             raise
+        self._is_known = True  # it ends well, puts the old back, or fails with RollBackFailed
         exchange.carry_out()
 
     def give_up(self) -> None:
-        """Put back whatever stands exchanged, start services, remove what was prepared."""
+        """Put back whatever stands exchanged, start services, remove what was prepared. RollBackFailed for what is lost."""
         with self._task.ending.uninterrupted():
-            self._exchange(self._begin()).put_back()
+            exchange = self._exchange(self._begin())
+            exchange.put_back()
+        self._is_known = True
+        if exchange.lost is not None:
+            raise StrongroomError(Reason.RollBackFailed, exchange.lost)
         self._gathered.rolled_back = True
 
     def _begin(self) -> list[Item]:
@@ -160,6 +174,11 @@ class _Restore:
             fetching=lambda: self._steps.step("Fetch", *where),
             restoring=lambda: self._steps.step("Restore", *where),
         )
+
+
+def _telling(error: StrongroomError, lost: str | None) -> StrongroomError:
+    """The error, and what an earlier attempt has left of the old."""
+    return error if lost is None else StrongroomError(error.reason, f"{error.message}; {lost}")
 
 
 def _reason(name: str | None) -> Reason:
