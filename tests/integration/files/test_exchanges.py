@@ -259,3 +259,14 @@ def test_another_device_number_after_a_start_of_the_machine_hides_nothing(
     assert contents(place) == RESTORED
     restoration.swap_back()
     assert (contents(place), restoration.find_state()) == (old, State.Prepared)
+
+
+def test_what_takes_the_place_of_a_new_folder_meanwhile_stays(place: Path) -> None:
+    restoration, exchange, work = build(place / "new", entry_wise=False)
+    new = os.fsencode(place / "new")
+    goal = Goal(ARTIFACT, "media", "new", new, "kept", "folder", root=os.fsencode(place))
+    prepare(restoration)
+    (place / "new").write_text("of somebody else")
+    with pytest.raises(StrongroomError, match="made meanwhile"):
+        TreeRestoration(goal, work, exchange).swap()
+    assert (place / "new").read_text() == "of somebody else"

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import signal
 import subprocess
 import threading
 import time
@@ -116,6 +117,39 @@ def test_a_template_is_not_exchanged(shop: Restorable) -> None:
 
 def test_a_name_that_is_taken_is_no_new_database(shop: Restorable) -> None:
     shop.refuse("TargetExists", shop.name, mode="NewDatabase", database=shop.name)
+
+
+def test_a_name_that_is_taken_while_the_new_database_is_made_stays_whose_it_is(shop: Restorable) -> None:
+    name = f"{shop.name}_other"
+    process = shop.workshop.start(shop.order(mode="NewDatabase", database=name))
+    while not shop.beside():
+        assert process.poll() is None
+    process.send_signal(signal.SIGSTOP)
+    shop.server.execute(f"CREATE DATABASE {name}")
+    process.send_signal(signal.SIGCONT)
+    finished = shop.workshop.finish(process)
+    beside = shop.beside()
+    shop.server.drop_database(name)
+    assert (finished.result.reason, beside) == ("TargetExists", [name]), finished.result.message
+
+
+def test_what_was_replaced_and_is_used_again_is_not_dropped(shop: Restorable) -> None:
+    finished = shop.restore()
+    assert finished.result.restore is not None
+    (kept,) = finished.result.restore.replaced
+    drop = {**shop.order("DropReplaced"), "restore": None}
+    drop["drop"] = {
+        "request": "back",
+        "policy": "shop",
+        "targets": [{"name": "database", "postgres": shop.source()}],
+        "replaced": [kept.model_dump(by_alias=True, mode="json", exclude_none=True)],
+    }
+    shop.server.execute(f'ALTER DATABASE "{kept.kept_as}" ALLOW_CONNECTIONS true')
+    refused = shop.workshop.run(drop)
+    assert (refused.result.reason, shop.beside()) == ("TargetInUse", [kept.kept_as])
+    shop.server.execute(f'ALTER DATABASE "{kept.kept_as}" ALLOW_CONNECTIONS false')
+    shop.workshop.succeed(drop)
+    assert shop.beside() == []
 
 
 def test_a_role_without_rights_is_told_which_it_lacks(shop: Restorable) -> None:

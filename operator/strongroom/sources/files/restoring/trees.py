@@ -112,8 +112,13 @@ class TreeRestoration:
         yield from made.checks
 
     def swap(self) -> Replaced | None:
-        """See Restoration."""
+        """See Restoration. TargetExists where a new name has been taken meanwhile."""
         with failing(self._goal.what):
+            is_next = self._exchange.find_state() is State.Prepared
+            if is_next and self._goal.root is not None and exists(self._goal.place):
+                raise StrongroomError(
+                    Reason.TargetExists, f"{self._goal.what}: {self._goal.into} was made meanwhile"
+                )
             if not self._exchange.swap():
                 return None
         goal = self._goal

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.restoring import CheckResult, PlannedItem, Replaced
 from strongroom.sources.postgres.restoring.comparing import compare_database
+from strongroom.sources.postgres.restoring.facts import read_database
 from strongroom.sources.postgres.restoring.naming import name_replaced
 from strongroom.sources.postgres.restoring.planning import plan_database
 from strongroom.sources.postgres.restoring.preparing import DatabaseIntake, drop_database
@@ -56,6 +57,11 @@ class DatabaseRestoration:
             found = target.look(session)
             present = target.database in found
             if target.replaced not in found and target.prepared in found:
+                if present and not target.overwrites:
+                    raise StrongroomError(
+                        Reason.TargetExists,
+                        f'database "{target.database}" was made meanwhile (target.database)',
+                    )
                 statements = self._exchange(
                     carry_statements(session, target.database, target.prepared) if present else []
                 )
@@ -141,4 +147,11 @@ def drop_replaced(reach: Reach, replaced: Replaced, request_uid: str) -> None:
             f'database "{replaced.kept_as}" is not what this request has made of "{replaced.original}"',
         )
     with reach.open_entry(replaced.kept_as) as session:
+        found = read_database(session, replaced.kept_as)
+        if found is not None and found.takes_connections:
+            raise StrongroomError(
+                Reason.TargetInUse,
+                f'database "{replaced.kept_as}" takes connections, as no replaced one does: somebody uses it, and it stays. '
+                f"To have it dropped: ALTER DATABASE {identifier(replaced.kept_as)} WITH ALLOW_CONNECTIONS false",
+            )
         drop_database(session, reach.server_major, replaced.kept_as)
