@@ -66,6 +66,7 @@ class Attempts:
             seconds = self._plan.seconds_left(clock.now()) if not attempt.rolls_back else ROLL_BACK_SECONDS
             end, exit_code = await self._until_end(worker, cancelled, seconds)
         await self._isolations.of(attempt).clear(self._folder, attempt, worker)
+        await asyncio.to_thread(self._isolations.clear_drill, self._folder)
         reporter.outputs, reporter.active = None, 0
         left = await asyncio.to_thread(read_result, files.result, self._plan.run_uid, redactor)
         words = await asyncio.to_thread(last_words, files.log, redactor)
@@ -78,6 +79,7 @@ class Attempts:
         if (worker := await self._worker(attempt)) is not None:
             await worker.stop(self._kill_grace_seconds)
         await self._isolations.of(attempt).clear(self._folder, attempt, worker)
+        await asyncio.to_thread(self._isolations.clear_drill, self._folder)
 
     def _launch(self, attempt: Attempt) -> RunningWorker:
         """See whether it may run, and how; start it. Blocks, and runs to its end once begun."""

@@ -13,6 +13,7 @@ from strongroom.agent.gate.rules import Rules, read_rules, rules_text
 from strongroom.agent.processes import kill_inside
 from strongroom.agent.working import Launch
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.drillcontainers import DrillContainer, build_drill_config, drill_container
 from strongroom.engine.inspection import Inspected
 
 START_SECONDS = 20
@@ -27,20 +28,46 @@ def build_rules(launch: Launch, engine_url: str) -> Rules:
     asks = list_asks(launch.order)
     found = [(ask, each) for ask in asks for each in launch.view.containers.get(ask, ())]
     seen = [(ask, each) for ask, each in found if isinstance(ask, ContainerAsk)]
+    drills = {each.name: build_drill_config(each) for each in _drill_containers(launch)}
     mounts = [each.mount_of(ask.path) for ask, each in seen if ask.path is not None]
     return Rules(
         engine=engine_url.removeprefix("unix://"),
         socket=launch.files.gate_socket.name,
         seconds=launch.order.deadline_seconds + SPARE_SECONDS,
         names={name: each.container.id for _, each in found for name in _names(each)},
-        inspect=frozenset(each.container.id for _, each in found),
-        exec=frozenset(each.container.id for ask, each in seen if ask.runs_programs(each)),
-        control=frozenset(each.container.id for ask, each in seen if ask.use == "control"),
+        inspect=frozenset([*(each.container.id for _, each in found), *drills]),
+        exec=frozenset([*(each.container.id for ask, each in seen if ask.runs_programs(each)), *drills]),
+        control=frozenset([*(each.container.id for ask, each in seen if ask.use == "control"), *drills]),
         volumes=frozenset(
             [ask.name for ask in asks if isinstance(ask, VolumeAsk | RestoreVolumeAsk)]
             + [mount.volume for mount in mounts if mount is not None and mount.volume is not None]
         ),
+        drills=drills,
     )
+
+
+def _drill_containers(launch: Launch) -> Iterator[DrillContainer]:
+    """All that the order's drill may make, by its sources and the containers that they mean now."""
+    order = launch.order
+    for source in order.drill.targets if order.drill is not None else ():
+        if source.postgres is None or order.drill is None:
+            continue
+        ask = next(
+            (
+                ask
+                for ask in list_asks(order)
+                if isinstance(ask, ContainerAsk) and ask.what.endswith(f": {source.name}")
+            ),
+            None,
+        )
+        found = [] if ask is None else [each.container for each in launch.view.containers.get(ask, ())]
+        names = [each.name for each in found] if source.postgres.labelled else [None]
+        images = [order.drill.image] if order.drill.image else [each.image for each in found]
+        yield from (
+            drill_container(order, source.name, name, image)
+            for name in names
+            for image in dict.fromkeys(images)
+        )
 
 
 def start_gate(launch: Launch, engine_url: str) -> None:

@@ -1,5 +1,6 @@
 """How one attempt runs, as a process or in a container: decided at its start, from what this machine is and allows."""
 
+import logging
 from typing import Literal
 
 from strongroom.agent.asks import list_asks
@@ -15,9 +16,12 @@ from strongroom.agent.working import Launch, Workers
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import Engine, connect_engine
+from strongroom.engine.drillcontainers import remove_drill_containers
 from strongroom.engine.workercontainers import has_image
 
 ENGINE_SECONDS = 20
+
+log = logging.getLogger(__name__)
 
 
 class Isolations:
@@ -60,6 +64,16 @@ class Isolations:
             permissions.check_image(f"Job {plan.namespace}/{plan.name}: the worker's image", plan.image)
         make_volume(order, engine)
         return ("container" if isolated else "process"), launch
+
+    def clear_drill(self, folder: JobFolder) -> None:
+        """Remove throw-away containers that a drill's worker has left. Without the Engine they end by themselves. Blocks."""
+        order = folder.read_order()
+        if order.drill is not None and order.needs_engine:
+            try:
+                engine = connect_engine(self._settings.engine_url, timeout_seconds=ENGINE_SECONDS)
+                remove_drill_containers(engine, order.run_uid)
+            except StrongroomError as error:
+                log.warning("Job %s: its throw-away containers end later: %s", folder.uid, error.message)
 
     def _connect(self, order: WorkOrder) -> Engine | None:
         """The Engine; None where it does not answer and is not needed either."""

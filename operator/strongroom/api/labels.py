@@ -44,6 +44,9 @@ JOB_LABEL = "strongroom.dev/job"
 ATTEMPT_LABEL = "strongroom.dev/attempt"
 """On containers of workers: the agent's identity, the Job's uid, the attempt's number."""
 
+DRILL_LABEL = "strongroom.dev/drill"
+"""On throw-away containers: identity of the drill's order."""
+
 RESTORE_LABEL = "strongroom.dev/restore"
 """On volumes that a restore has made: `<namespace>.<name>` of its RestoreRequest."""
 

@@ -21,7 +21,8 @@ class Drills:
         return self.workshop.succeed(self.workshop.order(run, **backup))
 
     def order(self, run: str = "first", *, uid: str = "uid-drill", **drill: Any) -> dict[str, Any]:
-        stores = drill.pop("stores", None) or self.workshop.order()["stores"]
+        disk = {"name": "disk", "spec": {"local": {"path": str(self.workshop.store)}}}
+        stores = drill.pop("stores", None) or [disk]
         deadline = drill.pop("deadlineSeconds", 300)
         choice = {"policy": "shop", "run": run, **drill.pop("choice", {})}
         return {

@@ -1,5 +1,6 @@
 """What a restore's worker in a container sees of its host, and may do there."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,14 @@ from tests.unit.agent.test_permissions import order
 from strongroom.agent.allowances import matches_path
 from strongroom.agent.asks import list_asks
 from strongroom.agent.folders import JobFolder
+from strongroom.agent.gate.deciding import decide
+from strongroom.agent.gate.requests import Refused, parse_head
 from strongroom.agent.gatekeeping import build_rules
 from strongroom.agent.hostview import look_at_host
 from strongroom.agent.mounting import capabilities, find_sights, network, store_binds
 from strongroom.agent.working import Launch
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.drillcontainers import build_drill_config, drill_container
 from strongroom.engine.inspection import Mount
 
 VOLUME = {"files": {"volume": "media"}}
@@ -156,9 +160,33 @@ def test_programs_run_where_databases_are_restored_and_where_health_is_checked(l
     assert rules(launched(restoring(INSIDE))).exec == frozenset()
 
 
-def test_a_drill_only_looks_at_the_containers_that_tell_its_image(launched):
+def test_a_drill_only_looks_at_the_containers_that_tell_its_image_and_makes_the_one_that_it_describes(
+    launched,
+):
+    work = drilling(targets=[{"name": "db", **DATABASE}])
+    found = rules(launched(work))
+    planned = drill_container(work, "db", None, PLAIN.container.image)
+    assert found.drills == {planned.name: build_drill_config(planned)}
+    assert (found.exec, found.control) == ({planned.name}, {planned.name})
+    assert found.inspect == {PLAIN.container.id, planned.name}
+
+
+@pytest.mark.parametrize("change", [{"Privileged": True}, {"Binds": ["/:/host"]}, {"NetworkMode": "host"}])
+def test_the_gate_passes_a_drills_container_word_for_word_and_none_that_differs(launched, change):
     found = rules(launched(drilling(targets=[{"name": "db", **DATABASE}])))
-    assert (found.exec, found.control, found.inspect) == (frozenset(), frozenset(), {PLAIN.container.id})
+    ((name, config),) = found.drills.items()
+
+    def asked(body, called=name):
+        path = f"/v1.41/containers/create?name={called}"
+        content = json.dumps(body).encode()
+        raw = f"POST {path} HTTP/1.1\r\nHost: docker\r\nContent-Length: {len(content)}".encode()
+        return decide(parse_head(raw), content, found, lambda _: None)
+
+    assert json.loads(asked(config).body) == config
+    with pytest.raises(Refused):
+        asked({**config, "HostConfig": {**config["HostConfig"], **change}})
+    with pytest.raises(Refused):
+        asked(config, "strongroom-drill-other")
 
 
 def test_all_hooks_of_a_restore_are_what_it_stops():

@@ -79,6 +79,21 @@ def _control(asked: _Asked) -> Passed:
     return Passed("POST", f"{asked.version}/containers/{container}/{asked.words[1]}?{query}")
 
 
+def _create(asked: _Asked) -> Passed:
+    """One that the order itself describes, word for word: what goes on is our own text."""
+    name = asked.head.query.removeprefix("name=")
+    wanted = asked.rules.drills.get(name)
+    if wanted is None or asked.head.query != f"name={name}":
+        raise Refused(403, "no container of that name is made for this order")
+    try:
+        given = json.loads(asked.body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, "the body is not JSON") from error
+    if given != wanted:
+        raise Refused(403, f"container {name} is not made in this way")
+    return Passed("POST", f"{asked.version}/containers/create?name={name}", json.dumps(wanted).encode())
+
+
 def _volume(asked: _Asked) -> Passed:
     if asked.words[0] not in asked.rules.volumes:
         raise Refused(403, f"volume {asked.words[0]} is none of this order's")
@@ -119,6 +134,7 @@ _LIST: tuple[tuple[tuple[str, ...], str, Callable[[_Asked], Passed]], ...] = (
     (("GET", "HEAD"), "/_ping", _plain),
     (("GET",), "/version", _plain),
     (("GET",), "/containers/json", _list),
+    (("POST",), "/containers/create", _create),
     (("GET",), f"/containers/{_NAME}/json", _inspect),
     (("POST",), f"/containers/{_NAME}/(stop|start|pause|unpause)", _control),
     (("POST",), f"/containers/{_NAME}/exec", _create_exec),

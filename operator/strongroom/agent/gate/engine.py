@@ -39,13 +39,22 @@ def send(engine: socket.socket, passed: Passed) -> tuple[bytes, bool]:
 
 def container_of_exec(path: str, exec_id: str) -> str | None:
     """The container that an exec is in; None when there is no such exec."""
+    return _ask(path, f"/exec/{exec_id}/json", "ContainerID")
+
+
+def id_of(path: str, name: str) -> str | None:
+    """The id of the container of that name; None when there is none."""
+    return _ask(path, f"/containers/{name}/json", "Id")
+
+
+def _ask(path: str, target: str, key: str) -> str | None:
     with connect(path) as connection:
         client = http.client.HTTPConnection("docker")
         client.sock = connection
-        client.request("GET", f"/exec/{exec_id}/json", headers={"Connection": "close"})
+        client.request("GET", target, headers={"Connection": "close"})
         answer = client.getresponse()
         found = json.loads(answer.read()) if answer.status == http.HTTPStatus.OK else {}
-    return str(found["ContainerID"]) if "ContainerID" in found else None
+    return str(found[key]) if key in found else None
 
 
 def _read_head(engine: socket.socket) -> bytes:

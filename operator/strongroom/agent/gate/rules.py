@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Rules:
     control: frozenset[str]
     """May be stopped, started, paused and unpaused."""
     volumes: frozenset[str]
+    drills: Mapping[str, Any] = field(default_factory=dict)
+    """Throw-away containers that may be made, by name: each with the very request that makes it. Their names stand in the sets above."""
 
 
 def read_rules(path: Path) -> Rules:

@@ -7,7 +7,7 @@ import threading
 import time
 
 from strongroom.agent.gate.deciding import decide
-from strongroom.agent.gate.engine import connect, container_of_exec, send
+from strongroom.agent.gate.engine import connect, container_of_exec, id_of, send
 from strongroom.agent.gate.pumping import pump
 from strongroom.agent.gate.requests import MOST_HEAD_BYTES, Head, Refused, parse_head
 from strongroom.agent.gate.rules import Rules
@@ -63,7 +63,7 @@ def _pass_on(client: socket.socket, rules: Rules) -> None:
             return
         rest += more
     body, early = rest[: head.length], rest[head.length :]
-    passed = decide(head, body, rules, lambda exec_id: container_of_exec(rules.engine, exec_id))
+    passed = decide(head, body, rules, lambda exec_id: _container_of_exec(rules, exec_id))
     if early and not passed.upgrades:
         raise Refused(400, "one request a connection")
     with connect(rules.engine) as engine:
@@ -81,6 +81,13 @@ def _pass_on(client: socket.socket, rules: Rules) -> None:
         # The exec has ended: the other direction must not wait for a client that says nothing.
         client.shutdown(socket.SHUT_RD)
         inward.join()
+
+
+def _container_of_exec(rules: Rules, exec_id: str) -> str | None:
+    """Its id; of a throw-away container, whose id nobody knew before, its name."""
+    found = container_of_exec(rules.engine, exec_id)
+    names = (name for name in rules.drills if found is not None and id_of(rules.engine, name) == found)
+    return next(names, found)
 
 
 def _read_head(client: socket.socket) -> tuple[Head, bytes]:

@@ -52,6 +52,9 @@ class _Drill:
 
     def carry_out(self) -> None:
         """Raises whatever keeps the backup from being restored whole."""
+        if self._order.application is not None:
+            words = "spec.drill.application: this version does not start applications in drills"
+            raise StrongroomError(Reason.Unsupported, words)
         self._task.progress.enter("Connect")
         self._began = time.monotonic()
         self._require_keys()
