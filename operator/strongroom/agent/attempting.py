@@ -58,7 +58,7 @@ class Attempts:
     async def follow(self, attempt: Attempt, reporter: Reporter, cancelled: asyncio.Event) -> None:
         """Until the attempt has ended, by itself or by us, and its end is written down."""
         files = self._folder.attempt_folder(attempt.number)
-        redactor = await asyncio.to_thread(redactor_of, self._folder.secrets)
+        redactor = await asyncio.to_thread(redactor_of, self._folder.secrets, self._folder.order)
         worker = await self._worker(attempt)
         end, exit_code = End.Exited, None
         if worker is not None:

@@ -16,10 +16,14 @@ _NAME = re.compile(r"[^\s\"'`]+")
 class Redactor:
     """Replaces known secret values in text."""
 
-    def __init__(self, values: Iterable[bytes]) -> None:
-        """Multi-line values (keys, certificates) are looked for line by line, because excerpts join lines."""
+    def __init__(self, values: Iterable[bytes], ordered: str = "") -> None:
+        """Multi-line values (keys, certificates) are looked for line by line, because excerpts join lines.
+
+        `ordered` is the work order's text: it holds no secret, so a value that stands in it is part of a name as well.
+        """
         lines = {line.strip() for value in values for line in value.decode(errors="replace").splitlines()}
         self._needles = sorted((line for line in lines if len(line) >= SHORTEST), key=len, reverse=True)
+        self._telling = [line for line in self._needles if len(line) >= TELLING and line not in ordered]
 
     def text(self, text: str) -> str:
         """The text with every secret masked."""
@@ -43,12 +47,12 @@ class Redactor:
 
     def _name(self, name: str) -> str:
         """One word. Whoever has `shop` for a password has it in names, too, and a backup whose key is masked is lost."""
-        for needle in self._needles:
-            if len(needle) >= TELLING:
-                name = name.replace(needle, MASK)
+        for needle in self._telling:
+            name = name.replace(needle, MASK)
         return name
 
 
-def redactor_of(secrets: Path) -> Redactor:
+def redactor_of(secrets: Path, order: Path) -> Redactor:
     """A redactor for the values in a secrets folder, `<Secret>/<key>`; none are known when the folder is gone."""
-    return Redactor(file.read_bytes() for file in secrets.glob("*/*") if file.is_file())
+    ordered = order.read_text(errors="replace") if order.is_file() else ""
+    return Redactor((file.read_bytes() for file in secrets.glob("*/*") if file.is_file()), ordered)

@@ -80,8 +80,11 @@ def test_anything_else_is_no_result(tmp_path, content, complaint):
 def test_a_key_of_many_lines_is_masked_line_by_line(tmp_path):
     (tmp_path / "pg").mkdir()
     (tmp_path / "pg" / "key").write_text("-----BEGIN-----\nabcdefgh\nijklmnop\n-----END-----\n")
-    assert redactor_of(tmp_path).text("got abcdefgh ijklmnop") == "got [secret] [secret]"
-    assert redactor_of(tmp_path / "none").text("same") == "same"
+    assert (
+        redactor_of(tmp_path, tmp_path / "order.json").text("got abcdefgh ijklmnop")
+        == "got [secret] [secret]"
+    )
+    assert redactor_of(tmp_path / "none", tmp_path / "order.json").text("same") == "same"
 
 
 def test_a_very_short_value_does_not_blank_out_everything():

@@ -22,6 +22,8 @@ class _Row:
 
 
 _FULL = frozenset({27, 28, 122})
+_WRITE = 11
+"""Error in file I/O, all that a server says that dies of a full disk."""
 _LOST = frozenset({10, 12, 30, 35, 255})
 _ROWS = (
     _Row(Reason.StoreFull, "there is no room left, or a quota is used up", numbers=_FULL),
@@ -50,8 +52,13 @@ _ROWS = (
         codes=_LOST,
     ),
     _Row(Reason.StoreFailed, "the rsync there, or here, is too old", codes=frozenset({1, 2, 4})),
+    _Row(
+        Reason.StoreFull,
+        "it could not be written there: most likely no room is left, or a quota is used up",
+        codes=frozenset({_WRITE}),
+    ),
 )
-"""The first that fits. Codes: socket, protocol stream, two timeouts, and what ssh ends with; then syntax and protocol."""
+"""The first that fits. Codes: socket, protocol stream, two timeouts, and what ssh ends with; then syntax and protocol; what is left of errors in writing."""
 
 
 @dataclass(frozen=True)
