@@ -18,6 +18,7 @@ from strongroom.api.fields import (
     Port,
     ResourceName,
     SecretKeyReference,
+    Sha256,
     Time,
 )
 from strongroom.api.healthchecks import HealthCheck
@@ -252,6 +253,10 @@ class RestoreRequestStatus(Fields):
     )
     plan: RestorePlan | None = Field(default=None, description="What will be done.")
     planned_time: Time | None = Field(default=None, description="When the plan was made.")
+    planned_targets: Sha256 | None = Field(
+        default=None,
+        description="SHA-256 of what the policy and the request said of host, servers, volumes and paths when it was planned: what was confirmed is no other place.",
+    )
     job: ResourceName | None = Field(default=None, description="Name of the Job under way, or the last one.")
     safety_run: ResourceName | None = Field(
         default=None, description="BackupRun that holds the state before the restore."

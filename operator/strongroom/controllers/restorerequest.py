@@ -21,6 +21,7 @@ from strongroom.domain.restoreorders import (
     Basis,
     build_drop_order,
     build_restore_order,
+    digest_targets,
     needs_safety,
     order_stores,
 )
@@ -76,7 +77,7 @@ async def reconcile_restore(context: Context, key: Key) -> datetime | None:
         step = await _make_job(context, view, step)
     elif isinstance(step, MakeSafetyRun):
         step = await _make_safety_run(context, view, step)
-    status = build_status(request, step, view.facts.safety, context.now())
+    status = build_status(request, step, view.facts.safety, context.now(), view.facts.targets)
     await context.write_status(RESTORES, request.meta, request.status, status)
     await _announce(context, request, step)
     await _settle(context, view, step)
@@ -99,6 +100,7 @@ async def _look(context: Context, request: RestoreRequest) -> _View:
         busy=None,
         host_is_alive=basis.host is not None and is_ready(basis.host),
         now=context.now(),
+        targets=digest_targets(request, basis),
     )
     return _View(request, basis, facts)
 

@@ -1,5 +1,7 @@
 """Which order restores: where each source's data goes, what opens it, which stores are read; and what stands against it."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -164,6 +166,13 @@ def _keys_of(encryption: Encryption) -> list[SecretKeyReference]:
     if encryption.age is not None and encryption.age.passphrase_secret is not None:
         return [encryption.age.passphrase_secret]
     return [] if encryption.verification_key_secret is None else [encryption.verification_key_secret]
+
+
+def digest_targets(request: RestoreRequest, basis: Basis) -> str:
+    """SHA-256 of where each source's data goes, and on which host."""
+    host = "" if basis.host is None else "/".join(basis.host.key)
+    places = [host, *(source.to_api() for source in build_targets(request, basis))]
+    return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()
 
 
 def build_targets(request: RestoreRequest, basis: Basis) -> list[Source]:

@@ -54,6 +54,8 @@ class RestoreFacts:
     busy: str | None
     host_is_alive: bool
     now: datetime
+    targets: str | None = None
+    """Digest of where the data goes by what policy and request say now."""
 
 
 def next_step(facts: RestoreFacts) -> Step:
@@ -146,6 +148,12 @@ def _carry_out(facts: RestoreFacts, plan: RestorePlan) -> Step:
             f"Job {facts.request.status.job} was deleted before it ended: its agent undoes what it had begun"
         )
         return Finish(succeeded=False, reason=Reason.Cancelled.name, message=words)
+    if facts.request.status.planned_targets not in (None, facts.targets):
+        words = (
+            "the policy was changed after the plan was made: what was planned, and perhaps confirmed, is another place than the "
+            "policy means now. Nothing was touched; create another request"
+        )
+        return Finish(succeeded=False, reason=Reason.ConfirmationWrong.name, message=words)
     if isinstance(verdict, AwaitConfirmation):
         return verdict
     return _secure(facts, plan) or _begin(facts, "restore")

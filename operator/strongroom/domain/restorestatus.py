@@ -39,9 +39,9 @@ class _Said:
 
 
 def build_status(
-    request: RestoreRequest, step: Step, safety: RunRecord | None, now: datetime
+    request: RestoreRequest, step: Step, safety: RunRecord | None, now: datetime, targets: str | None = None
 ) -> RestoreRequestStatus:
-    """The request's status once the step is done."""
+    """The request's status once the step is done. `targets`: digest of where the data goes."""
     if isinstance(step, Dropped):
         return _dropped(request, step, now)
     told = _tell(request, step, safety, now)
@@ -49,7 +49,7 @@ def build_status(
         return request.status
     changes, said = told
     if "plan" in changes and request.status.plan is None:
-        changes["planned_time"] = now
+        changes |= {"planned_time": now, "planned_targets": targets}
     return request.status.model_copy(update=changes | _condition(request, said, now))
 
 

@@ -11,7 +11,7 @@ from tests.integration.operator.plainagent import SHA, good_result
 
 from strongroom.api.fields import format_time
 from strongroom.kube.errors import Invalid
-from strongroom.kube.kinds import JOBS, RESTORES, RUNS
+from strongroom.kube.kinds import JOBS, POLICIES, RESTORES, RUNS
 
 
 def plan_for(
@@ -281,3 +281,21 @@ async def test_an_ended_request_is_not_begun_again_by_another_confirmation(ready
     after = (await ready.get(RESTORES, "back"))["status"]
     assert (after["phase"], after["completionTime"]) == (before["phase"], before["completionTime"])
     assert len(await restore_jobs(ready)) == 1
+
+
+async def test_a_policy_that_means_another_place_after_the_plan_is_not_restored_over(ready):
+    await ask(ready)
+    await until_phase(ready, "AwaitingConfirmation")
+    postgres = {"host": "production", "user": "u", "databases": ["orders"]}
+    changed = {"spec": {"sources": [{"name": "db", "postgres": postgres}]}}
+    await ready.client.patch(POLICIES, ready.namespace, "orders", changed)
+
+    async def seen():
+        return (await ready.get(POLICIES, "orders"))["status"].get("observedGeneration") == 2
+
+    await until(seen, "the operator has seen the policy's change")
+    await confirm(ready, "orders")
+    done = await until_phase(ready, "Succeeded", "Failed")
+    assert (done["phase"], done["conditions"][0]["reason"]) == ("Failed", "ConfirmationWrong")
+    assert "the policy was changed after the plan" in done["message"]
+    assert await restore_jobs(ready) == []
