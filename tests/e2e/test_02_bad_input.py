@@ -158,20 +158,21 @@ def test_the_spec_of_a_run_is_immutable_but_for_hold(ground: Stronghold, shop: S
     ground.kubectl("patch", "backuprun", "steady-run", "--type=merge", "-p", '{"spec":{"hold":true}}')
 
 
-def test_a_restore_request_is_refused_honestly_in_this_version(ground: Stronghold) -> None:
+def test_a_restore_of_what_was_never_backed_up_is_refused_by_field(ground: Stronghold) -> None:
     ground.apply(
         {
             "apiVersion": "strongroom.dev/v1alpha1",
             "kind": "RestoreRequest",
             "metadata": {"name": "please"},
-            "spec": {"from": {"run": "steady-run"}, "target": {"mode": "Drill"}},
+            "spec": {"from": {"run": "never-was"}, "target": {"mode": "InPlace"}},
         }
     )
 
     def refused() -> bool:
-        return condition(ground.get("restorerequest", "please"), "Succeeded").get("reason") == "Unsupported"
+        found = condition(ground.get("restorerequest", "please"), "Succeeded")
+        return found.get("reason") == "BackupNotFound" and "spec.from.run" in found["message"]
 
-    eventually("the request is refused", refused, 30)
+    eventually("the request is refused", refused, 90)
 
 
 def test_odd_names_are_dumped_and_filed(ground: Stronghold, shop: Shop, store_path: Path) -> None:
