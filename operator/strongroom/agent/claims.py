@@ -82,7 +82,7 @@ def build_plan(job: Job) -> Plan:
         uid=job.uid,
         run_uid=_run_uid(job),
         claimant=job.claimed_by or "",
-        started_at=job.start_time or clock.now(),
+        started_at=(job.start_time if job.has_own_start else None) or clock.now(),
         deadline_seconds=job.deadline_seconds,
         backoff_limit=job.backoff_limit,
         image=job.image,

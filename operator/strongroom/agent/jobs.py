@@ -1,5 +1,6 @@
 """A Job as the agent sees it: the few fields that decide, parsed once from the API's object."""
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,13 +11,13 @@ from pydantic import ValidationError
 
 from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.api.labels import (
-    AGENT_MANAGER,
     CLAIM_ANNOTATION,
     HOST_LABEL,
     HOST_NAMESPACE_LABEL,
     WORK_ORDER_ANNOTATION,
 )
 from strongroom.api.workorder import WorkOrder
+from strongroom.domain.jobbodies import is_left_to_agent
 
 DEFAULT_BACKOFF_LIMIT = 6
 """Kubernetes' own default."""
@@ -44,7 +45,9 @@ class Job:
     created: str
     host: str | None
     host_namespace: str | None
-    managed_by: str | None
+    is_left_to_agent: bool
+    has_own_start: bool
+    """Whether its start time is an agent's: a cluster that dropped `managedBy` writes one at once."""
     claimed_by: str | None
     suspended: bool
     leaving: bool
@@ -66,7 +69,7 @@ class Job:
     def standing(self, host_namespace: str, host_name: str, identity: str) -> Standing:
         """What this Job is to the agent of that host with that identity."""
         addressed = (self.host_namespace, self.host) == (host_namespace, host_name)
-        if not addressed or self.managed_by != AGENT_MANAGER:
+        if not (addressed and self.is_left_to_agent):
             return Standing.NotForUs
         if self.finished or self.leaving:
             return Standing.Over
@@ -90,6 +93,7 @@ def parse_job(body: dict[str, Any]) -> Job:
     if not UID.fullmatch(meta["uid"]):
         raise ValueError(f"Job {meta.get('namespace')}/{meta.get('name')} has the uid {meta['uid']!r}")
     started = status.get("startTime")
+    order_text = (template.get("annotations") or {}).get(WORK_ORDER_ANNOTATION)
     return Job(
         namespace=meta["namespace"],
         name=meta["name"],
@@ -98,7 +102,8 @@ def parse_job(body: dict[str, Any]) -> Job:
         created=meta.get("creationTimestamp") or "",
         host=labels.get(HOST_LABEL),
         host_namespace=labels.get(HOST_NAMESPACE_LABEL),
-        managed_by=spec.get("managedBy"),
+        is_left_to_agent=is_left_to_agent(spec),
+        has_own_start=spec.get("managedBy") is not None,
         claimed_by=notes.get(CLAIM_ANNOTATION),
         suspended=bool(spec.get("suspend")),
         leaving="deletionTimestamp" in meta,
@@ -106,11 +111,20 @@ def parse_job(body: dict[str, Any]) -> Job:
         start_time=datetime.fromisoformat(started) if started else None,
         failed=int(status.get("failed") or 0),
         backoff_limit=int(spec.get("backoffLimit", DEFAULT_BACKOFF_LIMIT)),
-        deadline_seconds=spec.get("activeDeadlineSeconds"),
+        deadline_seconds=spec.get("activeDeadlineSeconds") or _ordered_deadline(order_text),
         owner_uid=next((o["uid"] for o in meta.get("ownerReferences") or [] if o.get("controller")), None),
-        order_text=(template.get("annotations") or {}).get(WORK_ORDER_ANNOTATION),
+        order_text=order_text,
         image=next((str(c.get("image")) for c in (pod.get("spec") or {}).get("containers") or []), ""),
     )
+
+
+def _ordered_deadline(order_text: str | None) -> int | None:
+    """A cluster's own controller would end a Job by the deadline of its spec, so that it stands in the order alone."""
+    try:
+        seconds = json.loads(order_text or "{}").get("deadlineSeconds")
+    except (ValueError, AttributeError):
+        return None
+    return seconds if isinstance(seconds, int) and seconds > 0 else None
 
 
 def parse_order(job: Job) -> WorkOrder:

@@ -21,7 +21,9 @@ class Plan(Fields):
     run_uid: str = Field(description="What the result must name.")
     claimant: str = Field(description="The name that the Job was claimed under.")
     started_at: Time = Field(description="status.startTime of the Job: the deadline counts from it.")
-    deadline_seconds: int | None = Field(default=None, description="spec.activeDeadlineSeconds.")
+    deadline_seconds: int | None = Field(
+        default=None, description="spec.activeDeadlineSeconds of the Job, else its order's."
+    )
     backoff_limit: Annotated[int, Field(ge=0)] = Field(description="Attempts that may fail before the last.")
     image: str = Field(
         default="", description="Image of the pod template's worker, for a worker in a container."

@@ -29,6 +29,8 @@ ADOPT_ANNOTATION = "strongroom.dev/adopt-history"
 
 AGENT_MANAGER = "strongroom.dev/agent"
 """`spec.managedBy` of a Job that an agent runs: a cluster's own Job controller leaves it alone."""
+NO_NODE = {"strongroom.dev/runs-on": "docker-host"}
+"""Node selector of such a Job's pods, which no node has: for clusters before 1.32, which drop `managedBy`."""
 
 WORK_ORDER_ANNOTATION = "strongroom.dev/work-order"
 """On a Job's pod template: the work order (JSON). A cluster projects it into a file by the downward API."""

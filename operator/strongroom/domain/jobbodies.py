@@ -4,7 +4,7 @@ The order stands in an annotation of the pod template; a cluster projects it int
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from strongroom.api.labels import (
     HOST_NAMESPACE_LABEL,
     MANAGED_BY_LABEL,
     MANAGER,
+    NO_NODE,
     WORK_ORDER_ANNOTATION,
 )
 from strongroom.api.resources import DockerHost, ObjectMeta
@@ -60,7 +61,7 @@ def build_body(plan: JobPlan, image: str) -> Body:
         },
     }
     if HOST_LABEL in labels:
-        spec["managedBy"] = AGENT_MANAGER
+        _leave_to_agent(spec)
     meta = {
         "name": plan.name,
         "namespace": plan.namespace,
@@ -68,6 +69,24 @@ def build_body(plan: JobPlan, image: str) -> Body:
         "ownerReferences": [plan.owner],
     }
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
+
+
+def _leave_to_agent(spec: Body) -> None:
+    """No pod in the cluster, and no deadline by its clock: before 1.32 `managedBy` is dropped, and the Job controller looks after the Job."""
+    spec["managedBy"] = AGENT_MANAGER
+    spec |= {"parallelism": 0, "completions": 1}
+    spec["template"]["spec"]["nodeSelector"] = dict(NO_NODE)
+    # It would count from the Job's making. The agent takes the order's, from its own start.
+    del spec["activeDeadlineSeconds"]
+
+
+def is_left_to_agent(spec: Mapping[str, Any]) -> bool:
+    """Whether a host's agent runs the Job of this spec, and the cluster does not: it said so, or it can make no pod that starts."""
+    manager = spec.get("managedBy")
+    if manager is not None:
+        return bool(manager == AGENT_MANAGER)
+    selector = ((spec.get("template") or {}).get("spec") or {}).get("nodeSelector") or {}
+    return NO_NODE.items() <= selector.items()
 
 
 def _fatal_exit_codes() -> Body:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from strongroom.api.labels import (
+    CLAIM_ANNOTATION,
     HOST_LABEL,
     HOST_NAMESPACE_LABEL,
     PROGRESS_ANNOTATION,
@@ -20,6 +21,7 @@ from strongroom.api.labels import (
 from strongroom.api.resources import ObjectMeta
 from strongroom.api.result import Progress
 from strongroom.api.workorder import CatchUpOrder, OrderStore, WorkOrder
+from strongroom.domain.jobbodies import is_left_to_agent
 from strongroom.domain.policies import LONGEST_DEADLINE
 from strongroom.domain.targets import Work
 
@@ -44,7 +46,7 @@ class JobState:
     request: str | None
     host: tuple[str, str] | None
     """Namespace and name of the DockerHost that it is addressed to."""
-    managed_by: str | None
+    is_left_to_agent: bool
     order: WorkOrder | None
     deadline: timedelta
     started: datetime | None
@@ -119,6 +121,7 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
     spec, status = body.get("spec") or {}, body.get("status") or {}
     host = meta.labels.get(HOST_LABEL)
     host_key = (meta.labels.get(HOST_NAMESPACE_LABEL, meta.namespace), host) if host else None
+    order = _parse_order(spec)
     counts = (int(status.get(key) or 0) for key in ("active", "failed", "succeeded"))
     return JobState(
         meta=meta.model_copy(update={"annotations": {}}),
@@ -126,10 +129,10 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
         store=meta.labels.get(STORE_LABEL),
         request=meta.labels.get(REQUEST_LABEL),
         host=host_key,
-        managed_by=spec.get("managedBy"),
-        order=_parse_order(spec),
-        deadline=_deadline(spec),
-        started=_time(status.get("startTime")),
+        is_left_to_agent=is_left_to_agent(spec),
+        order=order,
+        deadline=_deadline(spec, order),
+        started=_started(spec, status, meta.annotations),
         attempts=sum(counts),
         ending=_parse_ending(status),
         progress=_parse_progress(meta.annotations.get(PROGRESS_ANNOTATION)),
@@ -137,9 +140,16 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
     )
 
 
-def _deadline(spec: Mapping[str, Any]) -> timedelta:
+def _started(spec: Mapping[str, Any], status: Mapping[str, Any], notes: Mapping[str, str]) -> datetime | None:
+    """A cluster that dropped `managedBy` gives a host's Job its start time at once; it has begun when an agent has it."""
+    is_ours = spec.get("managedBy") is not None or not is_left_to_agent(spec)
+    return _time(status.get("startTime")) if is_ours or CLAIM_ANNOTATION in notes else None
+
+
+def _deadline(spec: Mapping[str, Any], order: WorkOrder | None) -> timedelta:
     """Bounded, because anybody may make a Job with our label: one must not lie beyond the calendar."""
-    seconds = int(spec.get("activeDeadlineSeconds") or 0)
+    ordered = order.deadline_seconds if order is not None else 0
+    seconds = int(spec.get("activeDeadlineSeconds") or ordered)
     return timedelta(seconds=min(seconds, LONGEST_DEADLINE.total_seconds()))
 
 

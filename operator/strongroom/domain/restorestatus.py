@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from strongroom.api.conditions import SUCCEEDED, build_condition, with_condition
 from strongroom.api.fields import format_time
-from strongroom.api.labels import AGENT_MANAGER
 from strongroom.api.resources import RestoreRequest
 from strongroom.api.restorerequest import RestoreRequestStatus
 from strongroom.api.restoring import RestorePlan, RestoreStep
@@ -91,7 +90,7 @@ def _following(
         changes["start_time"] = request.status.start_time or job.created
         if job.progress is not None and job.progress.steps:
             changes["steps"] = _with_safety(request, safety, job.progress.steps)
-    if job.started is None and job.host is not None and job.managed_by == AGENT_MANAGER:
+    if job.started is None and job.host is not None:
         message = f"Job {job.meta.name} waits for the agent of DockerHost {job.host[1]}."
     else:
         attempt = f", attempt {job.attempts}" if job.attempts > 1 else ""

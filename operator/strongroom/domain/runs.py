@@ -7,7 +7,6 @@ from typing import Literal
 from strongroom.api.backuprun import TERMINAL_PHASES
 from strongroom.api.errors import Reason
 from strongroom.api.fields import format_duration, format_time
-from strongroom.api.labels import AGENT_MANAGER
 from strongroom.api.resources import BackupPolicy, BackupRun
 from strongroom.api.result import Progress
 from strongroom.domain.jobstates import JobState
@@ -98,10 +97,10 @@ def next_step(facts: RunFacts) -> Step:
 def _attend(facts: RunFacts, job: JobState) -> Step:
     """The run's Job exists: follow it, or judge it when it has ended or will say nothing more."""
     uid = facts.run.meta.uid
-    if job.host is not None and job.managed_by != AGENT_MANAGER:
+    if job.host is not None and not job.is_left_to_agent:
         fault = (
-            f"spec.host: the API server dropped spec.managedBy of Job {job.meta.name}, so the cluster would run it "
-            "and not the host: policies with a host need Kubernetes 1.32, or strongroom up"
+            f"spec.host: the API server dropped spec.managedBy and the node selector of Job {job.meta.name}, so the "
+            "cluster would run it and not the host: something changes Jobs on their way in"
         )
         return Finish(failed(Reason.Unsupported, fault))
     if job.ending is not None:

@@ -3,8 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.unit.domain import domain_objects
 
+from strongroom.agent.claims import build_plan
 from strongroom.agent.jobs import Standing, oldest_first, parse_job, parse_order
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.api.labels import NO_NODE, WORK_ORDER_ANNOTATION
 from strongroom.domain.jobs import build_job, build_store_check_job
 
 T0 = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -48,6 +50,33 @@ def test_only_a_job_for_this_host_that_nobody_has_is_free():
         assert standing(status=over, meta=claimed("me")) is Standing.Over
     target = {"conditions": [{"type": "FailureTarget", "status": "True"}]}
     assert standing(status=target, meta=claimed("me")) is Standing.Ours
+
+
+def dropped(**parts):
+    """A Job of a server that does not know `managedBy`."""
+    return body(
+        spec={"managedBy": None, "template": {"spec": {"nodeSelector": dict(NO_NODE)}}},
+        status={"startTime": "2026-11-22T02:00:00Z"},
+        **parts,
+    )
+
+
+def test_a_job_whose_manager_was_dropped_is_ours_when_no_node_may_run_it_and_starts_when_it_is_claimed():
+    of = dropped(meta=claimed("me"))
+    job = parse_job(of)
+    assert job.standing("hn", "h", "me") is Standing.Ours
+    assert build_plan(job).started_at > job.start_time
+    kept = {**of, "spec": {**of["spec"], "managedBy": "strongroom.dev/agent"}}
+    assert build_plan(parse_job(kept)).started_at == job.start_time
+
+
+def test_a_deadline_that_the_spec_leaves_to_the_order_is_the_orders():
+    def deadline(text):
+        notes = {"annotations": {WORK_ORDER_ANNOTATION: text}}
+        return parse_job(body(spec={"template": {"metadata": notes}})).deadline_seconds
+
+    assert deadline('{"deadlineSeconds": 60}') == 60
+    assert [deadline(text) for text in ("{", "[]", "{}", '{"deadlineSeconds": "60"}')] == [None] * 4
 
 
 def test_a_job_is_overdue_only_by_its_own_deadline():

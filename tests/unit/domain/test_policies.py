@@ -188,6 +188,8 @@ def test_a_job_names_secrets_and_holds_none_and_is_addressed_to_its_host():
     )
     body = build_job(run(), secretive, [store()], host(), ["kept"], "image")
     assert body["spec"]["managedBy"] == "strongroom.dev/agent"
+    assert body["spec"]["parallelism"] == 0
+    assert body["spec"]["template"]["spec"]["nodeSelector"] == {"strongroom.dev/runs-on": "docker-host"}
     volume = next(v for v in body["spec"]["template"]["spec"]["volumes"] if "secret" in v)["secret"]
     assert volume == {
         "secretName": "pg",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from strongroom.api.backuprun import TERMINAL_PHASES
 from strongroom.api.conditions import find_condition
 from strongroom.api.errors import Reason
-from strongroom.api.labels import PROGRESS_ANNOTATION
+from strongroom.api.labels import CLAIM_ANNOTATION, PROGRESS_ANNOTATION
 from strongroom.domain.jobstates import parse_job
 from strongroom.domain.policies import Problem, Surroundings, find_blocker, find_problems
 from strongroom.domain.runs import Finish, Follow, Rest, RunFacts, Start, Wait, next_step
@@ -55,13 +55,26 @@ def test_a_terminal_run_rests_whatever_happens_around_it(phase):
     assert next_step(with_job(ended, conditions=[COMPLETE], result=result("uid-r1"))) == Rest()
 
 
-def test_a_cluster_that_does_not_know_managed_by_is_found_out_before_it_runs_the_hosts_job():
+def test_a_cluster_that_does_not_know_managed_by_leaves_the_hosts_job_to_its_agent_by_its_node_selector():
+    of = run()
+    body = job_body(of, startTime=CREATED.isoformat())
+    del body["spec"][
+        "managedBy"
+    ]  # Kubernetes before 1.32 drops the field that it does not know, and notes a start at once
+    waiting = next_step(facts(of, job=parse_job(body)))
+    assert isinstance(waiting, Follow)
+    assert "h" in waiting.awaited
+    body["metadata"]["annotations"] = {CLAIM_ANNOTATION: "agent"}
+    assert next_step(facts(of, job=parse_job(body))).awaited is None
+
+
+def test_a_job_of_a_host_that_the_cluster_would_run_is_found_out():
     of = run()
     body = job_body(of)
-    del body["spec"]["managedBy"]  # Kubernetes before 1.32 drops the field that it does not know
+    del body["spec"]["managedBy"], body["spec"]["template"]["spec"]["nodeSelector"]
     step = next_step(facts(of, job=parse_job(body)))
     assert verdict(step) == ("Failed", "Unsupported")
-    assert "1.32" in step.verdict.message
+    assert "node selector" in step.verdict.message
 
 
 def test_a_run_waits_for_its_target_and_is_skipped_after_the_starting_deadline():
