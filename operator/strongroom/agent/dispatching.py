@@ -20,6 +20,7 @@ from strongroom.kube.client import Object
 from strongroom.kube.errors import ApiError, Forbidden
 from strongroom.kube.following import Change, follow, pause_seconds
 from strongroom.kube.kinds import JOBS
+from strongroom.kube.subjects import at_work_on
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +168,8 @@ class Dispatcher:
         for job in oldest_first(list(self._known.values())):
             self._beat()
             try:
-                await self._look_at(job)
+                with at_work_on("Job", job.namespace, job.name):
+                    await self._look_at(job)
             except (ApiError, OSError) as error:
                 log.warning("Job %s is put off: %s", job, error)
                 is_well = False
@@ -230,7 +232,8 @@ class Dispatcher:
     def _execute(self, plan: Plan) -> None:
         execution = Execution(self._means, plan, self._state.job(plan.uid))
         self._executions[plan.uid] = execution
-        task = asyncio.create_task(self._attend(execution), name=f"job {plan.namespace}/{plan.name}")
+        with at_work_on("Job", plan.namespace, plan.name):  # also what the task says: it starts within
+            task = asyncio.create_task(self._attend(execution), name=f"job {plan.namespace}/{plan.name}")
         self._tasks[plan.uid] = task
         task.add_done_callback(lambda _: self._forget(plan.uid))
 

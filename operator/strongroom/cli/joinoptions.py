@@ -73,7 +73,7 @@ def _find_credential(server: str | None, token: str | None, options: dict[str, A
     from strongroom.cli.logs import configure_logging
     from strongroom.kube.joinerrors import JoinFailed
 
-    configure_logging("agent")
+    configure_logging("agent", options["log_format"])
     state: Path = options["state"]
     try:
         if server is None:

@@ -10,7 +10,7 @@ import click
 
 from strongroom.cli.agentoptions import agent_options, agent_settings
 from strongroom.cli.joinoptions import join_options
-from strongroom.cli.logs import configure_logging
+from strongroom.cli.logs import configure_logging, log_format_option
 
 
 def _machine_name() -> str:
@@ -38,14 +38,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     multiple=True,
     help="Further host name or address that clients reach the API by, for its certificate; may be repeated.",
 )
-def apiserver(state: Path, bind: str, port: int, names: tuple[str, ...]) -> None:
+@log_format_option
+def apiserver(state: Path, bind: str, port: int, names: tuple[str, ...], log_format: str) -> None:
     """Serve the embedded Kubernetes API (no pods, no scheduler: the API alone).
 
     \b
     Example:
       strongroom apiserver --state /var/lib/strongroom/apiserver --port 16443
     """
-    configure_logging("apiserver")
+    configure_logging("apiserver", log_format)
     from strongroom.api.crds import build_crds
     from strongroom.apiserver.serve import run_apiserver
     from strongroom.apiserver.settings import Settings
@@ -90,6 +91,7 @@ def apiserver(state: Path, bind: str, port: int, names: tuple[str, ...]) -> None
     show_default=True,
     help="How often everything is looked at again.",
 )
+@log_format_option
 def operator(  # noqa: PLR0917 (one parameter an option)
     kubeconfig: Path | None,
     identity: str | None,
@@ -99,6 +101,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     metrics_port: int,
     metrics_port_file: Path | None,
     tick_seconds: float,
+    log_format: str,
 ) -> None:
     """Reconcile policies into runs and Jobs.
 
@@ -106,7 +109,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     Example:
       strongroom operator --kubeconfig ~/.kube/config --metrics-port 9188
     """
-    configure_logging("operator")
+    configure_logging("operator", log_format)
     from strongroom.controllers.run import run_operator
     from strongroom.controllers.settings import OperatorSettings
 
@@ -152,6 +155,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     help="On SIGTERM wait for running Jobs, instead of leaving them to the next agent.",
 )
 @join_options
+@log_format_option
 def agent(  # noqa: PLR0917 (one parameter an option)
     kubeconfig: Path | None,
     host_name: str,
@@ -160,6 +164,7 @@ def agent(  # noqa: PLR0917 (one parameter an option)
     state: Path,
     secrets_dir: Path | None,
     drain: bool,
+    log_format: str,
     **options: Any,
 ) -> None:
     """Run the Jobs that are addressed to this host. Makes outgoing connections only.
@@ -172,7 +177,7 @@ def agent(  # noqa: PLR0917 (one parameter an option)
       strongroom agent --host-name web-2 --state /var/lib/strongroom/agent
       strongroom agent --kubeconfig agent.kubeconfig --host-name web-1 --state /var/lib/strongroom/agent
     """
-    configure_logging("agent")
+    configure_logging("agent", log_format)
     from strongroom.agent.run import run_agent
     from strongroom.agent.settings import AgentSettings
 

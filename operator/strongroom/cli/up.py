@@ -18,7 +18,7 @@ import click
 
 from strongroom.agent.pulse import pulse_path
 from strongroom.cli.agentoptions import agent_options, agent_words
-from strongroom.cli.logs import configure_logging
+from strongroom.cli.logs import configure_logging, log_format_option
 from strongroom.cli.supervisor import PROBE_SECONDS, Part, TouchedFile, supervise
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class UpSettings:
     served: tuple[str, ...]
     tick_seconds: float
     probe_seconds: float
+    log_format: str
     agent_words: tuple[str, ...]
     """The agent's own options."""
 
@@ -114,6 +115,7 @@ class UpSettings:
     show_default=True,
     help="How often each part is asked whether it lives. One that hangs four times in a row is killed and started again.",
 )
+@log_format_option
 def up(state: Path, **options: Any) -> None:
     """Run API server, operator and agent on this host, until Ctrl-C or SIGTERM.
 
@@ -123,7 +125,7 @@ def up(state: Path, **options: Any) -> None:
       strongroom up --state ./state --port 16443
       kubectl --kubeconfig ./state/kubeconfig get backuppolicies
     """
-    configure_logging("up")
+    configure_logging("up", options["log_format"])
     own = {field.name: options.pop(field.name) for field in fields(UpSettings) if field.name in options}
     settings = UpSettings(state_dir=state.absolute(), agent_words=tuple(agent_words(options)), **own)
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -173,6 +175,7 @@ async def _run(settings: UpSettings, lock: int) -> None:
 
 def _parts(settings: UpSettings) -> list[Part]:
     strongroom = (sys.executable, "-m", "strongroom")
+    logs = ("--log-format", settings.log_format)
     folder = settings.apiserver_dir
 
     async def at_once() -> None:
@@ -186,7 +189,7 @@ def _parts(settings: UpSettings) -> list[Part]:
         Part(
             "apiserver",
             (*strongroom, "apiserver", "--state", str(folder), "--bind", settings.bind, "--port", str(settings.port),
-             *(word for name in settings.names for word in ("--advertise", name))),
+             *(word for name in settings.names for word in ("--advertise", name)), *logs),
             at_once,
             lambda: lambda: _apiserver_is_healthy(settings),
         ),
@@ -195,7 +198,7 @@ def _parts(settings: UpSettings) -> list[Part]:
             (
                 *strongroom, "operator", "--kubeconfig", str(folder / "operator.kubeconfig"),
                 "--identity", f"up@{socket.gethostname()}", "--lease-namespace", settings.namespace, "--metrics-port", str(settings.metrics_port),
-                "--metrics-port-file", str(settings.metrics_port_file), "--tick-seconds", str(settings.tick_seconds),
+                "--metrics-port-file", str(settings.metrics_port_file), "--tick-seconds", str(settings.tick_seconds), *logs,
             ),
             when_served,
             lambda: lambda: _operator_is_healthy(settings),
@@ -205,7 +208,7 @@ def _parts(settings: UpSettings) -> list[Part]:
             (
                 *strongroom, "agent", "--kubeconfig", str(folder / "agent.kubeconfig"), "--host-name", settings.host_name,
                 "--namespace", settings.namespace, "--state", str(settings.state_dir / "agent"), *settings.agent_words,
-                *(word for namespace in settings.served for word in ("--serve-namespace", namespace)),
+                *(word for namespace in settings.served for word in ("--serve-namespace", namespace)), *logs,
             ),
             when_served,
             lambda: TouchedFile(pulse_path(settings.state_dir / "agent"), _PROBES_OF_SILENCE * settings.probe_seconds),

@@ -1,6 +1,7 @@
 """What every controller works with: the observed world, the fenced client, the clock, and what must outlast a failed write."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from strongroom.kube.events import EventType, emit
 from strongroom.kube.kinds import ApiKind
 
 Name = tuple[str, str]
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -74,7 +76,9 @@ class Context:
     async def tell(
         self, kind: ApiKind, meta: ObjectMeta, type_: EventType, reason: str, message: str
     ) -> None:
-        """Record an Event about an object; best effort."""
+        """Say in the log, and record as an Event, what happened to an object; the Event is best effort."""
+        level = logging.INFO if type_ == "Normal" else logging.WARNING
+        log.log(level, "%s %s/%s: %s: %s", kind.kind, meta.namespace, meta.name, reason, message)
         involved = {
             "apiVersion": kind.api_version,
             "kind": kind.kind,

@@ -15,6 +15,7 @@ from strongroom.controllers.leadership import LeadershipLost
 from strongroom.controllers.restorerequest import reconcile_restore
 from strongroom.kube.errors import ApiError, Conflict
 from strongroom.kube.kinds import HOSTS, POLICIES, RESTORES, RUNS, STORES, ApiKind
+from strongroom.kube.subjects import at_work_on
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ async def work(context: Context) -> None:
     while True:
         key = await context.queue.take()
         try:
-            await _attend(context, key)
+            with at_work_on(key.kind.kind, key.namespace, key.name):
+                await _attend(context, key)
         finally:
             context.queue.done(key)
 
