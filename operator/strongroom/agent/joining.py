@@ -24,6 +24,7 @@ from strongroom.kube.authorities import (
     check_server,
     describe_skew,
     fetch_authority,
+    trust_authority,
 )
 from strongroom.kube.connection import connect_as
 from strongroom.kube.errors import ApiError, Forbidden, NotFound, Unavailable
@@ -75,9 +76,8 @@ def _join(request: JoinRequest) -> Path:
     if path.exists() and mark.exists() and mark.read_text() == digest:
         return path
     token = _parse(request)
-    authority = None
-    if token.pin is not None:
-        authority = fetch_authority(request.server, token.pin, request.now())
+    authority = _find_authority(request, token)
+    if authority is not None:
         check_server(request.server, authority)
     credential = asyncio.run(_exchange(request, token, authority))
     write_durably(path, build_kubeconfig(credential))
@@ -100,6 +100,18 @@ def _parse(request: JoinRequest) -> JoinToken:
         )
         raise JoinFailed(JoinProblem.BadToken, why)
     return token
+
+
+def _find_authority(request: JoinRequest, token: JoinToken) -> Authority | None:
+    """Whom the token says to trust; None: the machine's own authorities."""
+    if token.pin is not None:
+        return fetch_authority(request.server, token.pin, request.now())
+    if token.certificate is None:
+        return None
+    try:
+        return trust_authority(request.server, token.certificate, request.now())
+    except ValueError as error:
+        raise JoinFailed(JoinProblem.BadToken, f"the token holds no certificate: {error}") from error
 
 
 async def _exchange(request: JoinRequest, token: JoinToken, authority: Authority | None) -> Credential:

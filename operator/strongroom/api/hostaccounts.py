@@ -1,7 +1,8 @@
 """How a host is known to the API: its service account, what its token says, and the token that it joins with.
 
-A join token is one line, `srj_PIN.BEARER.CHECK`: PIN is the SHA-256 of the CA's public key (SubjectPublicKeyInfo, as kubeadm's
-discovery hash), `-` when the server's certificate is a public authority's; BEARER is a service account's token; CHECK is the
+A join token is one line, `srj_TRUST.BEARER.CHECK`: TRUST is the SHA-256 of the CA's public key (SubjectPublicKeyInfo, as kubeadm's
+discovery hash), the CA's certificate (DER) when the server does not show it, as most clusters, and `-` when the server's
+certificate is a public authority's; BEARER is a service account's token; CHECK is the
 beginning of the SHA-256 of all before it, so that a line that was cut or changed on its way is known at once.
 """
 
@@ -29,14 +30,17 @@ class JoinToken:
     """What a new host must know: whom to trust, and who it is."""
 
     pin: bytes | None
-    """SHA-256 of the CA's public key; None: the machine's own authorities decide."""
+    """SHA-256 of the CA's public key; None with no certificate either: the machine's own authorities decide."""
     bearer: str = field(repr=False)
+    certificate: bytes | None = None
+    """The CA's (DER), for servers that do not show it."""
 
 
 def format_join_token(token: JoinToken) -> str:
     """The line to hand over."""
-    pin = _NO_PIN if token.pin is None else base64.urlsafe_b64encode(token.pin).decode().rstrip("=")
-    body = f"{_PREFIX}{pin}.{token.bearer}"
+    trusted = token.certificate or token.pin
+    trust = _NO_PIN if trusted is None else base64.urlsafe_b64encode(trusted).decode().rstrip("=")
+    body = f"{_PREFIX}{trust}.{token.bearer}"
     return f"{body}.{_check(body)}"
 
 
@@ -46,10 +50,14 @@ def parse_join_token(text: str) -> JoinToken:
     if not line.startswith(_PREFIX):
         raise ValueError(f"this is no join token: one begins with {_PREFIX}")
     body, _, check = line.rpartition(".")
-    pin, dot, bearer = body.removeprefix(_PREFIX).partition(".")
+    trust, dot, bearer = body.removeprefix(_PREFIX).partition(".")
     if not dot or check != _check(body):
         raise ValueError("the join token is not whole: copy it again, from its beginning to its end")
-    return JoinToken(None if pin == _NO_PIN else _decode(pin), bearer)
+    if trust == _NO_PIN:
+        return JoinToken(None, bearer)
+    trusted = _decode(trust)
+    is_pin = len(trusted) == hashlib.sha256().digest_size
+    return JoinToken(trusted, bearer) if is_pin else JoinToken(None, bearer, trusted)
 
 
 def _check(body: str) -> str:

@@ -1,5 +1,6 @@
 """`strongroom token HOST`: a further host's account, its rights, and the one command that joins it."""
 
+import asyncio
 import ipaddress
 import re
 import shlex
@@ -131,8 +132,10 @@ async def _invite(client: KubeClient, invitation: Invitation) -> _Answer:
         await _ensure_same(client, ROLE_BINDINGS, namespace, build_binding(host, home))
     wish = TokenWish(home, account_name(host), int(invitation.lifetime.total_seconds()))
     bearer = await request_token(client, wish)
-    server, pin = _trust(client, invitation)
-    return _Answer(server, format_join_token(JoinToken(pin, bearer)))
+    configuration = client.configuration
+    server = (invitation.server or configuration.host).rstrip("/")
+    join_token = await asyncio.to_thread(_build_token, configuration.host, configuration.ssl_ca_cert, bearer)
+    return _Answer(server, format_join_token(join_token))
 
 
 async def _ensure_same(client: KubeClient, kind: ApiKind, namespace: str, body: Object) -> None:
@@ -142,15 +145,15 @@ async def _ensure_same(client: KubeClient, kind: ApiKind, namespace: str, body: 
         await client.patch(kind, namespace, body["metadata"]["name"], body)
 
 
-def _trust(client: KubeClient, invitation: Invitation) -> tuple[str, bytes | None]:
-    """The URL, and the pin of the CA that this machine itself trusts."""
-    from strongroom.kube.authorities import pin_of, split_certificates
+def _build_token(server: str, authorities: str | None, bearer: str) -> JoinToken:
+    """With the CA that this machine itself trusts: by its pin where the server (URL) shows it, else whole."""
+    from strongroom.kube.authorities import der_of, find_trusted, is_shown, pin_of
 
-    configuration = client.configuration
-    server = (invitation.server or configuration.host).rstrip("/")
-    if configuration.ssl_ca_cert is None:
-        return server, None
-    return server, pin_of(split_certificates(Path(configuration.ssl_ca_cert).read_bytes())[0])
+    if authorities is None:
+        return JoinToken(None, bearer)
+    certificate = find_trusted(server, Path(authorities).read_bytes())
+    pin = pin_of(certificate)
+    return JoinToken(pin, bearer) if is_shown(server, pin) else JoinToken(None, bearer, der_of(certificate))
 
 
 def _command(invitation: Invitation, answer: _Answer) -> list[str]:

@@ -1,11 +1,12 @@
 """Whom to trust: a control plane's CA, fetched from a server that is not trusted yet and known by its pin. Blocks."""
 
+import contextlib
 import hashlib
 import http.client
 import re
 import ssl
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 
@@ -41,6 +42,11 @@ def pin_of(certificate: bytes) -> bytes:
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
+def der_of(certificate: bytes) -> bytes:
+    """A certificate (PEM) as DER."""
+    return x509.load_pem_x509_certificate(certificate).public_bytes(Encoding.DER)
+
+
 def split_certificates(bundle: bytes) -> list[bytes]:
     """The certificates of a PEM file, one by one."""
     return _CERTIFICATE.findall(bundle)
@@ -61,6 +67,32 @@ def fetch_authority(server: str, pin: bytes, now: datetime) -> Authority:
         f"{server} does not show the certificate authority that the token is for (sha256:{pin.hex()}): "
         "another control plane, or somebody in between",
     )
+
+
+def trust_authority(server: str, certificate: bytes, now: datetime) -> Authority:
+    """A CA (DER) that is trusted already, beside the clock of the server (URL). Raises JoinFailed; ValueError for no certificate."""
+    pem = x509.load_der_x509_certificate(certificate).public_bytes(Encoding.PEM)
+    _, _, ahead = _look(_split(server), now)
+    return Authority(pem, ahead)
+
+
+def find_trusted(server: str, bundle: bytes) -> bytes:
+    """The certificate (PEM) of a bundle by which the server (URL) proves itself; the first where none does, or it is not reached."""
+    certificates = split_certificates(bundle)
+    for certificate in certificates:
+        with contextlib.suppress(JoinFailed):
+            check_server(server, Authority(certificate, timedelta(0)))
+            return certificate
+    return certificates[0]
+
+
+def is_shown(server: str, pin: bytes) -> bool:
+    """Whether the server (URL) shows the CA of that pin to everybody."""
+    try:
+        fetch_authority(server, pin, datetime.now(UTC))
+    except JoinFailed:
+        return False
+    return True
 
 
 def check_server(server: str, authority: Authority) -> None:
@@ -115,6 +147,15 @@ def _split(server: str) -> SplitResult:
 
 def _fetch(url: SplitResult, now: datetime) -> tuple[bytes, timedelta]:
     """What the server shows as its CA, and how far its clock is ahead of ours."""
+    status, body, ahead = _look(url, now)
+    if status != 200:
+        why = f"{url.geturl()} answers {status} to {AUTHORITY_PATH}: it is no Strongroom control plane"
+        raise JoinFailed(JoinProblem.WrongAuthority, why)
+    return body, ahead
+
+
+def _look(url: SplitResult, now: datetime) -> tuple[int, bytes, timedelta]:
+    """Status and body of what shows the CA, and how far the server's clock is ahead of ours."""
     # Not verified on purpose: what comes is believed only if it has the pin, and nothing is sent that anybody may not read.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -122,14 +163,11 @@ def _fetch(url: SplitResult, now: datetime) -> tuple[bytes, timedelta]:
         status, date, body = _request(url, AUTHORITY_PATH, context)
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(url.geturl(), error) from error
-    if status != 200:
-        why = f"{url.geturl()} answers {status} to {AUTHORITY_PATH}: it is no Strongroom control plane"
-        raise JoinFailed(JoinProblem.WrongAuthority, why)
     try:
         ahead = parsedate_to_datetime(date) - now
     except (ValueError, TypeError):
         ahead = timedelta(0)
-    return body, ahead
+    return status, body, ahead
 
 
 def _request(url: SplitResult, path: str, context: ssl.SSLContext) -> tuple[int, str, bytes]:

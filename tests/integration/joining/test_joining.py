@@ -23,6 +23,7 @@ from strongroom.apiserver.auth.authority import ensure_certificates
 from strongroom.apiserver.auth.jwts import ensure_signing_key
 from strongroom.apiserver.settings import Settings
 from strongroom.cli.parts import agent
+from strongroom.kube.authorities import der_of
 from strongroom.kube.joinerrors import JoinFailed, JoinProblem
 from strongroom.kube.kubeconfigs import read_credential
 
@@ -126,6 +127,21 @@ def test_a_token_without_a_pin_trusts_the_machines_own_authorities_alone(plane, 
     token = format_join_token(JoinToken(None, parse_join_token(plane.invite(host)).bearer))
     text = refused(request_to_join(token), JoinProblem.Unreachable)
     assert "certificate verify failed" in text
+
+
+def test_a_token_with_the_authority_itself_joins_where_the_server_shows_none_and_nowhere_else(
+    plane, host, request_to_join, tmp_path
+):
+    bearer = parse_join_token(plane.invite(host)).bearer
+    token = format_join_token(JoinToken(None, bearer, der_of(plane.running.ca.read_bytes())))
+    assert read_credential(join(request_to_join(token))).authority == plane.running.ca.read_bytes()
+    own = ensure_certificates(tmp_path / "impostor", ["127.0.0.1"], datetime.now(UTC))
+    with impostor(b"", own) as (url, seen):
+        elsewhere = request_to_join(token, server=url, state_dir=tmp_path / "elsewhere")
+        assert "is not its authority's" in refused(elsewhere, JoinProblem.WrongAuthority)
+    assert seen == ["/cacerts"]
+    junk = request_to_join(format_join_token(JoinToken(None, bearer, b"junk")), state_dir=tmp_path / "junk")
+    assert "holds no certificate" in refused(junk, JoinProblem.BadToken)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ def bearer(**claims):
     return f"{part({'alg': 'ES256'})}.{part(claims)}.c2lnbmF0dXJl"
 
 
-@pytest.mark.parametrize("pin", [PIN, None])
-def test_a_join_token_is_read_as_it_was_written(pin):
-    token = JoinToken(pin, bearer(sub="x"))
+@pytest.mark.parametrize(("pin", "certificate"), [(PIN, None), (None, None), (None, b"\x30" * 400)])
+def test_a_join_token_is_read_as_it_was_written(pin, certificate):
+    token = JoinToken(pin, bearer(sub="x"), certificate)
     assert parse_join_token(format_join_token(token)) == token
 
 
