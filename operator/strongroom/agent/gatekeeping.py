@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from strongroom.agent.asks import ContainerAsk, RestoreVolumeAsk, VolumeAsk, list_asks
 from strongroom.agent.durable import PRIVATE_FILE, make_folder, write_durably
@@ -13,6 +14,7 @@ from strongroom.agent.gate.rules import Rules, read_rules, rules_text
 from strongroom.agent.processes import kill_inside
 from strongroom.agent.working import Launch
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.drillapplications import application_container, build_application_config
 from strongroom.engine.drillcontainers import DrillContainer, build_drill_config, drill_container
 from strongroom.engine.inspection import Inspected
 
@@ -28,7 +30,7 @@ def build_rules(launch: Launch, engine_url: str) -> Rules:
     asks = list_asks(launch.order)
     found = [(ask, each) for ask in asks for each in launch.view.containers.get(ask, ())]
     seen = [(ask, each) for ask, each in found if isinstance(ask, ContainerAsk)]
-    drills = {each.name: build_drill_config(each) for each in _drill_containers(launch)}
+    drills = dict(_throw_away(launch))
     mounts = [each.mount_of(ask.path) for ask, each in seen if ask.path is not None]
     return Rules(
         engine=engine_url.removeprefix("unix://"),
@@ -46,8 +48,18 @@ def build_rules(launch: Launch, engine_url: str) -> Rules:
     )
 
 
+def _throw_away(launch: Launch) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each container that a drill may make, with the request that makes it: servers, and applications beside them."""
+    drill = launch.order.drill
+    for server in _drill_containers(launch):
+        yield server.name, build_drill_config(server)
+        if drill is not None and drill.application is not None:
+            beside = application_container(server, drill.application)
+            yield beside.name, build_application_config(beside)
+
+
 def _drill_containers(launch: Launch) -> Iterator[DrillContainer]:
-    """All that the order's drill may make, by its sources and the containers that they mean now."""
+    """All servers that the order's drill may make, by its sources and the containers that they mean now."""
     order = launch.order
     for source in order.drill.targets if order.drill is not None else ():
         if source.postgres is None or order.drill is None:

@@ -79,7 +79,10 @@ class Isolations:
         """The Engine; None where it does not answer and is not needed either."""
         try:
             return connect_engine(self._settings.engine_url, timeout_seconds=ENGINE_SECONDS)
-        except StrongroomError:
+        except StrongroomError as error:
+            if order.drill is not None and order.drill.application is not None:
+                words = f"spec.drill.application: it is started in a container, which needs a Docker Engine: {error.message}"
+                raise StrongroomError(error.reason, words) from error
             if order.needs_engine or self._settings.isolation == "container":
                 raise
             return None

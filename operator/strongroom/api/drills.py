@@ -11,6 +11,7 @@ from strongroom.api.fields import (
     Line,
     Message,
     Name,
+    Port,
     ResourceName,
     SecretKeyReference,
     Time,
@@ -20,6 +21,11 @@ from strongroom.api.rules import rule, with_rules
 
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]*$")]
 """A container image as the Engine names it."""
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of a Memory."""
+    return int(text[:-2]) * _UNITS[text[-2:]]
 
 
 class SqlCheck(Fields):
@@ -50,26 +56,70 @@ class SqlCheck(Fields):
         return self
 
 
-class DrillApplication(Fields):
-    """The application, started on the restored database in a network of their own, to see that it works."""
+Memory = Annotated[str, Field(min_length=3, max_length=9, pattern=r"^[1-9][0-9]{0,6}(Mi|Gi)$")]
+"""An amount such as 512Mi or 2Gi."""
+_UNITS = {"Mi": 1 << 20, "Gi": 1 << 30}
+Variable = Annotated[
+    str, Field(min_length=2, max_length=1024, pattern=r"^[A-Za-z_][A-Za-z0-9_]*=[^\n\r\x00]*$")
+]
+"""NAME=value of a process's environment."""
+Word = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+"""A word of a command line."""
 
-    image: Image = Field(description="Image of the application; it must be on the host.")
-    command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=64)] = Field(
+
+class DrillApplication(Fields):
+    """The application, started on the restored database, to see that it works: in a container that reaches the throw-away server and nothing else."""
+
+    model_config = with_rules(
+        rule("has(self.port) != has(self.exec)", "needs either port or exec"),
+        rule(
+            "has(self.port) || (self.path == '/' && self.expectStatus == 200 && !has(self.expectText))",
+            "path, expectStatus and expectText go with port",
+        ),
+    )
+
+    image: Image = Field(
+        description="Image of the application; it must be on the host, and made into a container there or allowed to the agent (--allow-drill-image)."
+    )
+    command: Annotated[list[Word], Field(max_length=64)] = Field(
         default_factory=list, description="Command and arguments. Default: the image's."
     )
-    environment: Annotated[list[Line], Field(max_length=64)] = Field(
+    environment: Annotated[list[Variable], Field(max_length=64)] = Field(
         default_factory=list,
-        description="NAME=value. PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and DATABASE_URL lead to the restored database.",
+        description="NAME=value, never a secret: anybody who may look at the host's containers sees it. PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE and DATABASE_URL lead to the restored database, whose server takes any password, and are set unless they are named here.",
     )
-    path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^/[^\s]*$")] = Field(
+    database: Identifier | None = Field(
+        default=None,
+        description="Database that it works on. Default: the only one that the policy's sources name; where they name none or several, it is needed.",
+    )
+    user: Identifier | None = Field(
+        default=None,
+        description="Role that it logs in as, one of the backup's. Default: a role that has the rights of the database's owner.",
+    )
+    port: Port | None = Field(
+        default=None, description="Port that it listens on: GET path is asked of it, over its own loopback."
+    )
+    path: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^/[!-~]*$")] = Field(
         default="/", description="Path that is fetched."
     )
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(description="Port that it listens on.")
     expect_status: Annotated[int, Field(ge=100, le=599)] = Field(
         default=200, description="HTTP status that means healthy."
     )
     expect_text: Line | None = Field(default=None, description="Text that the answer must hold.")
+    exec: Annotated[list[Word], Field(min_length=1, max_length=64)] | None = Field(
+        default=None,
+        description="Command run in the application's container instead (its image needs sh); exit code 0 means healthy.",
+    )
     timeout: Duration = Field(default="2m", description="How long to try.")
+    memory: Memory = Field(default="1Gi", description="Memory of its container.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "DrillApplication":
+        if (self.port is None) == (self.exec is None):
+            raise ValueError("needs either port or exec")
+        if self.port is None and (self.path, self.expect_status, self.expect_text) != ("/", 200, None):
+            raise ValueError("path, expectStatus and expectText go with port")
+        return self
 
 
 class Drill(Fields):
@@ -94,7 +144,8 @@ class Drill(Fields):
         description="Queries with expectations. Rows of each table are compared with the manifest anyway.",
     )
     application: DrillApplication | None = Field(
-        default=None, description="Also start the application on what was restored."
+        default=None,
+        description="Also start the application on what was restored and compared. The throw-away server must be in a container.",
     )
     decryption_key_secret: SecretKeyReference | None = Field(
         default=None,
@@ -103,9 +154,7 @@ class Drill(Fields):
     deadline: Duration = Field(
         default="6h", description="A drill that takes longer is ended and has not passed."
     )
-    memory: Annotated[str, Field(min_length=3, max_length=9, pattern=r"^[1-9][0-9]{0,6}(Mi|Gi)$")] = Field(
-        default="1Gi", description="Memory of the throw-away server."
-    )
+    memory: Memory = Field(default="1Gi", description="Memory of the throw-away server.")
 
 
 class LastDrill(Fields):
@@ -125,6 +174,9 @@ class LastDrill(Fields):
     )
     failed_checks: Annotated[list[CheckResult], Field(max_length=20)] = Field(
         default_factory=list, description="What was not as expected."
+    )
+    application: CheckResult | None = Field(
+        default=None, description="What the application answered, where one was started."
     )
     reason: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Why it did not pass."

@@ -169,6 +169,9 @@ class DrillOutcome(Fields):
     compared_count: Annotated[int, Field(ge=0)] = Field(
         default=0, description="How many things were compared."
     )
+    application: CheckResult | None = Field(
+        default=None, description="What the application answered, where one was started."
+    )
     reason: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Why it did not pass: a name of the errors table."
     )

@@ -1,19 +1,18 @@
 """Which order drills: the newest backup, from the store whose turn it is, into an environment that is thrown away."""
 
-import re
 from collections.abc import Sequence
 
-from strongroom.api.drills import Drill
+from strongroom.api.drills import Drill, parse_memory
 from strongroom.api.fields import SecretKeyReference
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore
 from strongroom.api.restoreorder import Choice, DrillOrder
 from strongroom.api.workorder import OrderStore, WorkOrder
+from strongroom.domain.drillapplications import build_application
 from strongroom.domain.policies import LONGEST_DEADLINE
 from strongroom.domain.restoreorders import build_opening
 from strongroom.domain.runrecords import name_in_stores
 from strongroom.domain.spans import parse_span
 
-_UNITS = {"Mi": 1 << 20, "Gi": 1 << 30}
 PLAIN = Drill(schedule="@yearly")
 """What a drill by request is like where the policy has none: nothing but what the manifest promises is checked."""
 
@@ -44,16 +43,8 @@ def build_drill_order(
             image=drill.image,
             targets=[source.model_copy(update={"hooks": None}) for source in policy.spec.sources],
             checks=drill.checks,
-            application=drill.application,
+            application=build_application(policy.spec),
             memory_bytes=parse_memory(drill.memory),
         ),
         deadline_seconds=max(1, int(parse_span(drill.deadline, most=LONGEST_DEADLINE).total_seconds())),
     )
-
-
-def parse_memory(text: str) -> int:
-    """Bytes of `512Mi` or `2Gi`; ValueError otherwise."""
-    found = re.fullmatch(r"([0-9]+)(Mi|Gi)", text)
-    if found is None:
-        raise ValueError(f"{text!r} is not an amount of memory such as 512Mi")
-    return int(found[1]) * _UNITS[found[2]]

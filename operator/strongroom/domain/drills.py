@@ -155,7 +155,8 @@ def _conclude(facts: DrillFacts, pending: PendingDrill, result: WorkResult) -> L
     outcome = result.drill
     if outcome is None:
         raise ValueError("a drill that could not run concludes nothing")
-    failed = [check for check in outcome.checks if not check.passed]
+    asked = [] if outcome.application is None else [outcome.application]
+    failed = [check for check in dict.fromkeys([*outcome.checks, *asked]) if not check.passed]
     passed = outcome.passed and result.outcome == "Succeeded" and not failed
     return LastDrill(
         slot=pending.slot,
@@ -167,6 +168,7 @@ def _conclude(facts: DrillFacts, pending: PendingDrill, result: WorkResult) -> L
         target_seconds=facts.drill.target_seconds,
         compared_count=outcome.compared_count,
         failed_checks=failed[:_MOST_FAILED],
+        application=outcome.application,
         reason=None if passed else outcome.reason or result.reason,
         message=None if passed else outcome.message or result.message,
     )

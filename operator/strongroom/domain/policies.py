@@ -11,6 +11,7 @@ from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
 from strongroom.domain.adoption import adopted_uids
+from strongroom.domain.drillapplications import find_application_trouble
 from strongroom.domain.hosts import find_engine_trouble
 from strongroom.domain.places import find_twins
 from strongroom.domain.recipients import find_recipient_trouble
@@ -164,9 +165,8 @@ def _drill_problems(spec: BackupPolicySpec) -> Iterator[Problem]:
     if unknown:
         message = f"spec.drill.sources: there is no source {', '.join(unknown)} in spec.sources"
         yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}", blocks=False)
-    if drill.application is not None:
-        message = "spec.drill.application: this version does not start applications in drills"
-        yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}", blocks=False)
+    for message in find_application_trouble(spec):
+        yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}", blocks=False)
     is_sealed = (
         encryption is not None and encryption.openssl is None and encryption.verification_key_secret is None
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,12 @@ from strongroom.engine.failures import engine_failures
 
 GRACE_SECONDS = 300
 """How long a container that nobody ends outlives its order's deadline."""
+SERVER_ADDRESS, SERVER_PORT = "127.0.0.1", 5432
 _LOOK_SECONDS = 0.05
 _PROCESSES = 256
 _CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
 """What the official image's entry point needs to give its data folder to its user, and to become him."""
 _SETTINGS = {
-    "listen_addresses": "",
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -42,6 +43,8 @@ class DrillContainer:
     run_uid: str
     memory_bytes: int
     seconds: int
+    is_shared: bool = False
+    """Whether an application's container has its network, which is its loopback and nothing else."""
 
 
 def drill_container(order: WorkOrder, source: str, container: str | None, image: str) -> DrillContainer:
@@ -55,18 +58,20 @@ def drill_container(order: WorkOrder, source: str, container: str | None, image:
         run_uid=order.run_uid,
         memory_bytes=order.drill.memory_bytes,
         seconds=order.deadline_seconds + GRACE_SECONDS,
+        is_shared=order.drill.application is not None,
     )
 
 
 def build_drill_config(wanted: DrillContainer) -> dict[str, Any]:
     """The body of the Engine's request (ContainerCreate of its API). Nothing in it is secret: whoever gets in there needs none."""
+    settings = {"listen_addresses": SERVER_ADDRESS if wanted.is_shared else "", **_SETTINGS}
     return {
         "Image": wanted.image,
         # Its end needs neither worker nor agent.
         "Entrypoint": ["timeout", "-s", "KILL", str(wanted.seconds), "docker-entrypoint.sh"],
         "Cmd": [
             "postgres",
-            *(word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")),
+            *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
         ],
         "Env": ["POSTGRES_HOST_AUTH_METHOD=trust", "POSTGRES_USER=postgres", "POSTGRES_DB=postgres"],
         "Labels": {DRILL_LABEL: wanted.run_uid},
@@ -88,15 +93,21 @@ def build_drill_config(wanted: DrillContainer) -> dict[str, Any]:
 
 def start_drill_container(engine: Engine, wanted: DrillContainer) -> Container:
     """Make and start it, after ending one that another attempt has left. ImageMissing, EngineUnreachable."""
-    end_drill_container(engine, wanted.name)
+    return start_throw_away(engine, wanted.name, build_drill_config(wanted))
+
+
+def start_throw_away(engine: Engine, name: str, config: Mapping[str, Any]) -> Container:
+    """The same for any configuration."""
+    end_drill_container(engine, name)
+    image = str(config["Image"])
     with engine_failures(engine):
         try:
-            engine.api.create_container_from_config(build_drill_config(wanted), wanted.name)
+            engine.api.create_container_from_config(config, name)
         except docker.errors.ImageNotFound as error:
-            words = f"image {wanted.image} is not on this host (docker pull {wanted.image})"
+            words = f"image {image} is not on this host (docker pull {image})"
             raise StrongroomError(Reason.ImageMissing, words) from error
-        engine.api.start(wanted.name)
-    return Container(id=wanted.name, name=wanted.name, image=wanted.image, state="running")
+        engine.api.start(name)
+    return Container(id=name, name=name, image=image, state="running")
 
 
 def runs(engine: Engine, name: str) -> bool:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.docker.databases import start_database
+from tests.images.build import WEB
 from tests.integration.agent.hosts import work_order
 
 from strongroom.agent.allowances import OWN_IMAGE, Allowances
@@ -19,7 +20,9 @@ def host(own_host, worker_engine, tmp_path):
     start_database(worker_engine, "shop-db", rows=ROWS)
     own_host.image = OWN_IMAGE
     own_host.start(
-        engine_url=worker_engine.url, isolation="container", allowed=Allowances(stores=(str(tmp_path),))
+        engine_url=worker_engine.url,
+        isolation="container",
+        allowed=Allowances(stores=(str(tmp_path),), drill_images=(WEB,)),
     )
     return own_host
 
@@ -38,6 +41,8 @@ async def test_a_drill_in_isolation_restores_in_a_container_and_leaves_nothing(h
     order["stores"][0]["spec"]["local"]["path"] = str(tmp_path / "store")
     order["backup"] |= {"run": "first", "sources": targets}
     await succeed(host, order)
+    connects = ["python3", "-c", "import psycopg2; psycopg2.connect('')"]
+    application = {"image": WEB, "command": ["sleep", "600"], "database": "shop", "exec": connects}
     check = {"name": "orders", "query": "SELECT count(*) FROM orders", "expect": str(ROWS)}
     result = await succeed(
         host,
@@ -52,9 +57,10 @@ async def test_a_drill_in_isolation_restores_in_a_container_and_leaves_nothing(h
                 "targets": targets,
                 "memoryBytes": 256 << 20,
                 "checks": [check],
+                "application": application,
             },
         },
     )
-    assert result["drill"]["passed"]
+    assert result["drill"]["application"]["found"] == "exit code 0"
     assert [each.name for each in list_containers(connect_engine(worker_engine.url))] == ["shop-db"]
     assert worker_engine.docker("volume", "ls", "--quiet", "--filter=dangling=true") == ""

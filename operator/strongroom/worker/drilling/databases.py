@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 
+from strongroom.api.drills import DrillApplication
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import ManifestFile
 from strongroom.api.restoreorder import DrillOrder
@@ -16,7 +17,8 @@ from strongroom.sources.postgres.restoring.roles import KnownRoles
 from strongroom.sources.postgres.restoring.targets import Target
 from strongroom.sources.postgres.throwaway.queries import Queries
 from strongroom.sources.postgres.throwaway.servers import ThrowAway, Wanted, could_not
-from strongroom.worker.drilling.environments import open_server
+from strongroom.worker.drilling.applications import check_application
+from strongroom.worker.drilling.environments import is_in_container, open_server
 from strongroom.worker.restoring.databases import read_contents
 from strongroom.worker.restoring.jobs import choose_jobs
 from strongroom.worker.restoring.reading import Shelf
@@ -43,7 +45,7 @@ class DatabaseDrill:
         steps: Steps,
         opened: ExitStack,
     ) -> None:
-        """Nothing is started yet. InvalidSpec for a check that does not say which of several databases it means."""
+        """Nothing is started yet. InvalidSpec for checks and an application of which it is not clear what they are run on."""
         self._task = task
         self._order = order
         self._shelf = shelf
@@ -55,6 +57,7 @@ class DatabaseDrill:
         self._restored: dict[str, ThrowAway] = {}
         self._databases = {file.artifact.database: None for file in self._files if file.artifact.database}
         self._refuse_vague_checks()
+        self._refuse_lonely_application()
 
     def restore(self, file: ManifestFile) -> list[CheckResult]:
         """What was compared. Raises whose fault it is that it is not there."""
@@ -108,6 +111,12 @@ class DatabaseDrill:
             if database not in queries:
                 queries[database] = Queries(server)
             yield queries[database].run(check, database)
+
+    def check_application(self, application: DrillApplication) -> CheckResult:
+        """How it is on its database."""
+        server = self._restored[application.database or ""]
+        self._task.progress.enter("HealthCheck", None, application.database)
+        return check_application(self._task.engine(), application, server)
 
     def _server(self, file: ManifestFile) -> ThrowAway:
         key = file.artifact.source, file.artifact.container
@@ -170,6 +179,27 @@ class DatabaseDrill:
             )
             raise StrongroomError(Reason.ExtensionMissing, words) from error
         _refuse_other_locale(target.reach, contents)
+
+    def _refuse_lonely_application(self) -> None:
+        """An application needs one database, and a container beside which it can be started."""
+        application = self._order.application
+        if application is None:
+            return
+        name = application.database
+        holders = [file.artifact.source for file in self._files if file.artifact.database == name]
+        if name is None or len(holders) != 1:
+            words = (
+                f'"{name}" is that of {len(holders)} sources' if name else "the policy names none or several"
+            )
+            raise StrongroomError(
+                Reason.InvalidSpec,
+                f"spec.drill.application.database: name one database of the backup (spec.drill.sources chooses sources): {words}",
+            )
+        if not is_in_container(self._order, holders[0]):
+            words = f"the throw-away server of source {holders[0]} is made of the host's own programs, outside of any container"
+            raise StrongroomError(
+                Reason.Unsupported, f"spec.drill.application: {words}: set spec.drill.image"
+            )
 
     def _refuse_vague_checks(self) -> None:
         vague = [check.name for check in self._order.checks if check.database is None]

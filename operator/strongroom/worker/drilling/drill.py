@@ -49,12 +49,10 @@ class _Drill:
         self._began: float | None = None
         self._seconds = 0.0
         self._chosen: Chosen | None = None
+        self._application: CheckResult | None = None
 
     def carry_out(self) -> None:
         """Raises whatever keeps the backup from being restored whole."""
-        if self._order.application is not None:
-            words = "spec.drill.application: this version does not start applications in drills"
-            raise StrongroomError(Reason.Unsupported, words)
         self._task.progress.enter("Connect")
         self._began = time.monotonic()
         self._require_keys()
@@ -68,6 +66,8 @@ class _Drill:
             self._restore(shelf, files, opened)
             self._seconds = time.monotonic() - self._began
             self._task.ending.put_off()  # what was made is removed, whatever is asked
+        if self._application is not None and not self._application.passed:
+            raise StrongroomError(Reason.HealthCheckFailed, _describe([self._application]))
         if failed := self._gathered.failed:
             raise StrongroomError(Reason.ComparisonFailed, _describe(failed))
 
@@ -82,6 +82,9 @@ class _Drill:
             else:
                 self._add(drill_tree(self._task, shelf, file, self._steps))
         self._add(databases.run_checks())
+        if self._order.application is not None and not self._gathered.failed:
+            self._application = databases.check_application(self._order.application)
+            self._gathered.add_first(self._application)
 
     def _add(self, checks: Sequence[CheckResult]) -> None:
         for check in checks:
@@ -119,6 +122,7 @@ class _Drill:
             restore_seconds=round(self._seconds or elapsed, 3),
             checks=[*self._gathered.failed, *self._gathered.passed][:200],
             compared_count=self._gathered.compared,
+            application=self._application,
             reason=None if failure is None else failure.reason.name,
             message=None if failure is None else self._task.secrets.hide(failure.message)[:1024],
         )

@@ -26,6 +26,11 @@ def open_server(
     return running_container(task.engine(), planned, wanted, clients)
 
 
+def is_in_container(order: DrillOrder, source: str) -> bool:
+    """Whether the source's server would be one in a container."""
+    return order.image is not None or any(each.name == source and _is_inside(each) for each in order.targets)
+
+
 def _image_of(task: Task, order: DrillOrder, source: str, container: str | None) -> str | None:
     """That of the container which is backed up; None for a source over the network. Raises ContainerNotFound."""
     target = next((each for each in order.targets if each.name == source and _is_inside(each)), None)

@@ -42,6 +42,11 @@ class Gathered:
         if len(kept) < _LISTED_CHECKS:
             kept.append(check)
 
+    def add_first(self, check: CheckResult) -> None:
+        """One that is told whatever else there is."""
+        self.compared += 1
+        (self.passed if check.passed else self.failed).insert(0, check)
+
     def outcome(self, steps: Sequence[RestoreStep], store: str | None, started: datetime) -> RestoreOutcome:
         """For the result."""
         seconds = (datetime.now(UTC) - started).total_seconds() if self.is_healthy else None

@@ -36,7 +36,7 @@ def running_container(
         inside = Inside(engine, made, wanted.source, build_marker(container.run_uid))
         server = look_inside(inside, Login(SUPERUSER, _PORT, None, None))
         _await_start(engine, server)
-        yield _reached(server, wanted, container.image, clients)
+        yield _reached(server, wanted, container, clients)
     finally:
         end_drill_container(engine, container.name)
 
@@ -67,7 +67,10 @@ def _is_main(server: ContainerServer) -> bool:
         return bool(session.rows("select current_setting('full_page_writes') = 'off'")[0][0])
 
 
-def _reached(server: ContainerServer, wanted: Wanted, image: str, clients: Sequence[Client]) -> ThrowAway:
+def _reached(
+    server: ContainerServer, wanted: Wanted, container: DrillContainer, clients: Sequence[Client]
+) -> ThrowAway:
+    image = container.image
     version, major = ask_version(server)
     if major != wanted.major:
         words = f"source {wanted.source}: the backup is of PostgreSQL {wanted.major}, and image {image} has {major} (spec.drill.image)"
@@ -91,4 +94,5 @@ def _reached(server: ContainerServer, wanted: Wanted, image: str, clients: Seque
         reach,
         lambda role: replace(server, user=role),
         lambda: place.free_bytes_of(folder) if folder else None,
+        container,
     )

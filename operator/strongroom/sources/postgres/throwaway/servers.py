@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from strongroom.api.errors import Reason, StrongroomError
+from strongroom.engine.drillcontainers import DrillContainer
 from strongroom.sources.postgres.access import Server
 from strongroom.sources.postgres.restoring.reaching import Reach
 
@@ -31,6 +32,8 @@ class ThrowAway:
     as_role: Callable[[str], Server]
     free_bytes: Callable[[], int | None]
     """Room for its databases, None where it is not known."""
+    container: DrillContainer | None = None
+    """The one that it is in; None for a private cluster."""
 
 
 def could_not(words: str) -> StrongroomError:
