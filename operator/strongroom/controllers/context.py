@@ -12,13 +12,17 @@ from strongroom.controllers.keys import Key
 from strongroom.controllers.leadership import FencedClient
 from strongroom.controllers.measures import Measures
 from strongroom.controllers.observed import Observed
+from strongroom.controllers.obstacles import Obstacles
 from strongroom.controllers.queue import ReconcileQueue
+from strongroom.controllers.refusedstatus import with_refusal
+from strongroom.controllers.serverclock import ServerClock
 from strongroom.controllers.settings import Clock, OperatorSettings
 from strongroom.domain.hosts import Renewal
 from strongroom.domain.stores import AskedCheck
 from strongroom.domain.storesyncs import Synced, Walk
 from strongroom.kube.events import EventType, emit
 from strongroom.kube.kinds import ApiKind
+from strongroom.kube.refusals import Refusal
 
 Name = tuple[str, str]
 log = logging.getLogger(__name__)
@@ -46,6 +50,13 @@ class Context:
     """The last such reading, by the store's uid."""
     asked_checks: dict[str, AskedCheck] = field(default_factory=dict)
     """A store check that was asked for, by the store's uid, and the hosts that have yet to answer it."""
+    obstacles: Obstacles = field(default_factory=Obstacles)
+    """What stands in the operator's own way."""
+    server_clock: ServerClock = field(default_factory=ServerClock)
+    clock_trouble: Refusal | None = None
+    """What is wrong with the clock, as policies were last told."""
+    refused: dict[Key, Refusal] = field(default_factory=dict)
+    """What the API server last refused about an object, until all went well with it."""
     renewals: dict[Key, Renewal | None] = field(default_factory=dict)
     """The last renewal seen of each host's Lease."""
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -57,6 +68,9 @@ class Context:
 
     async def write_status(self, kind: ApiKind, meta: ObjectMeta, old: Fields, new: Fields) -> bool:
         """Patch what differs, nothing if nothing does. Raises Conflict if the object has changed since it was observed."""
+        refusal = self.refused.get(Key(kind, meta.namespace, meta.name))
+        if refusal is not None:
+            new = with_refusal(kind, new, refusal, meta, self.now())
         changes = find_changes(old.to_api(), new.to_api())
         if changes:
             await self.patch_status(kind, meta, changes)

@@ -31,8 +31,10 @@ class Leadership:
         clock: Clock,
         *,
         monotonic: Callable[[], float] = time.monotonic,
+        on_trouble: Callable[[ApiError | TimeoutError | None], None] = lambda _: None,
     ) -> None:
-        """`duration_seconds` is the Lease's."""
+        """`duration_seconds` is the Lease's. `on_trouble` is told what became of each attempt: None is well."""
+        self._on_trouble = on_trouble
         self._lock = lock
         self._clock = clock
         self._monotonic = monotonic
@@ -68,8 +70,10 @@ class Leadership:
         try:
             async with asyncio.timeout(self._trusted_seconds):
                 held = await self._lock.acquire_or_renew(self._clock())
-        except (ApiError, TimeoutError):
+        except (ApiError, TimeoutError) as error:
+            self._on_trouble(error)
             return False
+        self._on_trouble(None)
         if held:
             self._trusted_until = asked_at + self._trusted_seconds
         elif not self._lock.is_held:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import Counter as PrometheusCounter
 
 from strongroom.api.backuppolicy import BackupPolicyStatus
 from strongroom.api.conditions import COPIES_SATISFIED, DRILLED, READY, find_condition
@@ -14,6 +15,7 @@ from strongroom.domain.freshness import max_age
 from strongroom.domain.holdings import find_wanted
 from strongroom.domain.policystatus import PolicyFacts, copies_satisfied_until, drill_schedule
 from strongroom.domain.schedule import longest_gap
+from strongroom.kube.client import Answer
 
 Name = tuple[str, str]
 LATENESS_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
@@ -89,10 +91,18 @@ class Measures:
     """Failed reconciles by kind."""
     is_leader: bool = False
     last_beat: float = field(init=False)
+    last_answer: float = field(init=False)
 
     def __post_init__(self) -> None:
         """The first beat is the start."""
         self.last_beat = self.monotonic()
+        self.last_answer = self.monotonic()
+        self.api_requests = PrometheusCounter(
+            "strongroom_api_requests",
+            "Requests to the API server by verb and code (0: no answer).",
+            ["verb", "code"],
+            registry=self.registry,
+        )
         self.tick_lateness = Histogram(
             "strongroom_tick_lateness_seconds",
             "How late the operator's regular look at everything was.",
@@ -108,6 +118,16 @@ class Measures:
         self.reconcile_seconds = Histogram(
             "strongroom_reconcile_seconds", "How long one reconcile took.", registry=self.registry
         )
+
+    def hear(self, answer: Answer) -> None:
+        """The API server has answered, or has not."""
+        self.api_requests.labels(answer.verb, str(answer.status)).inc()
+        if 0 < answer.status < 500:
+            self.last_answer = self.monotonic()
+
+    def unanswered_seconds(self) -> float:
+        """How long ago the API server last gave an answer that was its own."""
+        return self.monotonic() - self.last_answer
 
     def beat(self) -> None:
         """The event loop has ticked."""

@@ -1,14 +1,8 @@
-"""/metrics and /healthz, from a thread of their own: they answer even when the event loop hangs, and then say so."""
+"""Metrics about policies and hosts, made anew at each scrape from what is observed."""
 
-import logging
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from socketserver import ThreadingMixIn
-from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import Metric, make_wsgi_app
+from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -20,14 +14,10 @@ from strongroom.controllers.measures import (
     PolicyMeasures,
     StoreMeasures,
 )
-from strongroom.controllers.settings import Clock, OperatorSettings
+from strongroom.controllers.settings import Clock
 from strongroom.controllers.tally import Tally
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 
-log = logging.getLogger(__name__)
-TICKS_MISSED = 3
-"""So many ticks without a sign of life make the operator dead."""
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Value = Callable[[PolicyMeasures, float], float | None]
 
 _PREFIX = "strongroom_policy_"
@@ -165,14 +155,6 @@ class PolicyCollector(Collector):
         for kind, count in {"BackupPolicy": 0, "BackupRun": 0, **self._measures.errors}.items():
             errors.add_metric([kind], count)
         yield errors
-        yield GaugeMetricFamily(
-            "strongroom_operator_leader", "1 while this process acts.", value=float(self._measures.is_leader)
-        )
-        yield GaugeMetricFamily(
-            "strongroom_operator_silence_seconds",
-            "Seconds since the event loop last ticked.",
-            value=self._measures.silence_seconds(),
-        )
 
 
 def _collect_copies(policies: Mapping[Name, PolicyMeasures]) -> Iterator[Metric]:
@@ -212,72 +194,3 @@ def _collect_hosts(hosts: Mapping[Name, HostMeasures]) -> Iterator[Metric]:
             if number is not None:
                 gauge.add_metric(key, number)
         yield gauge
-
-
-class AddressError(Exception):
-    """Metrics and liveness cannot be served there: the port is taken, or the address is not this machine's."""
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
-class _QuietHandler(WSGIRequestHandler):
-    timeout = 10
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the standard library's
-        log.debug(format, *args)
-
-
-@contextmanager
-def serve_metrics(
-    settings: OperatorSettings, measures: Measures, tally: Tally, clock: Clock
-) -> Iterator[int]:
-    """Serve while the context lasts; yields the port. Raises AddressError."""
-    measures.registry.register(PolicyCollector(measures, tally, clock))
-    server = _bind(settings, build_application(measures, TICKS_MISSED * settings.tick_seconds))
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
-    thread.start()
-    try:
-        if settings.metrics_port_file is not None:
-            settings.metrics_port_file.write_text(f"{server.server_port}\n")
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _bind(settings: OperatorSettings, application: Wsgi) -> WSGIServer:
-    host, port = settings.metrics_host, settings.metrics_port
-    try:
-        return make_server(host, port, application, _Server, handler_class=_QuietHandler)
-    except OSError as error:
-        reason = error.strerror or error
-        raise AddressError(
-            f"metrics cannot be served at {host}:{port}: {reason}. Give another port (--metrics-port)."
-        ) from error
-
-
-def build_application(measures: Measures, longest_silence_seconds: float) -> Wsgi:
-    """The WSGI application of both addresses."""
-    metrics: Wsgi = make_wsgi_app(measures.registry)
-
-    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        match environ.get("PATH_INFO"):
-            case "/metrics":
-                return metrics(environ, start_response)
-            case "/healthz":
-                silence = measures.silence_seconds()
-                alive = silence <= longest_silence_seconds
-                text = f"{'ok' if alive else 'dead'}: last tick {silence:.1f} s ago\n"
-                return _answer(start_response, "200 OK" if alive else "503 Service Unavailable", text)
-            case _:
-                return _answer(start_response, "404 Not Found", "/metrics or /healthz\n")
-
-    return application
-
-
-def _answer(start_response: Callable[..., Any], status: str, text: str) -> list[bytes]:
-    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
-    return [text.encode()]

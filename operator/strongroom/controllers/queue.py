@@ -6,6 +6,7 @@ the slots) and a retry (`retry`, in elapsed time, which a change of the clock ca
 
 import asyncio
 import heapq
+import random
 from collections import deque
 from datetime import datetime
 
@@ -29,6 +30,9 @@ class ReconcileQueue:
         self._heap: list[tuple[datetime, int, Key]] = []
         self._pushed = 0
         self._failures: dict[Key, int] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closed = False
         self.sooner = asyncio.Event()
         """Set when a wake-up was asked for: the ticker may have to get up earlier."""
 
@@ -47,17 +51,25 @@ class ReconcileQueue:
 
     async def take(self) -> Key:
         """The next key; it is at work until `done`."""
-        while not self._waiting:
+        while self._is_closed or not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
         key = self._waiting.popleft()
         self._queued.discard(key)
         self._at_work.add(key)
+        self._idle.clear()
         return key
+
+    async def close(self) -> None:
+        """Hand out nothing more, and wait for what is at work: what was begun is not cut off in the middle."""
+        self._is_closed = True
+        await self._idle.wait()
 
     def done(self, key: Key) -> None:
         """The work on a key has ended, well or not."""
         self._at_work.discard(key)
+        if not self._at_work:
+            self._idle.set()
         if key in self._again:
             self._again.discard(key)
             self.add(key)
@@ -73,10 +85,15 @@ class ReconcileQueue:
             heapq.heappush(self._heap, (moment, self._pushed, key))
             self.sooner.set()
 
-    def retry(self, key: Key) -> float:
-        """Reconcile again after a pause that doubles with each failure; returns the pause in seconds."""
+    def retry(self, key: Key, least_seconds: float = 0.0) -> float:
+        """Reconcile again after a pause that doubles with each failure; returns the pause in seconds.
+
+        Not sooner than `least_seconds`, within reason. No two thousand objects come back at one moment.
+        """
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause: float = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16))
+        longest: float = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16))
+        pause = random.uniform(0.75, 1.0) * longest  # noqa: S311  spreads load, guards nothing
+        pause = max(pause, min(least_seconds, LONGEST_RETRY_SECONDS))
         asyncio.get_running_loop().call_later(pause, self.add, key)
         return pause
 

@@ -12,8 +12,9 @@ from strongroom.controllers.context import Context
 from strongroom.controllers.dockerhost import reconcile_host
 from strongroom.controllers.keys import Key
 from strongroom.controllers.leadership import LeadershipLost
+from strongroom.controllers.refusing import forget_refusal, note_refusal
 from strongroom.controllers.restorerequest import reconcile_restore
-from strongroom.kube.errors import ApiError, Conflict
+from strongroom.kube.errors import ApiError, Conflict, Forbidden, Invalid
 from strongroom.kube.kinds import HOSTS, POLICIES, RESTORES, RUNS, STORES, ApiKind
 from strongroom.kube.subjects import at_work_on
 
@@ -47,6 +48,7 @@ async def _attend(context: Context, key: Key) -> None:
     started = time.perf_counter()
     try:
         context.queue.wake_at(key, await reconcile(context, key))
+        forget_refusal(context, key)
     except LeadershipLost:
         raise
     except (
@@ -54,8 +56,12 @@ async def _attend(context: Context, key: Key) -> None:
     ) as error:  # observed too early: the next version is on its way, or is read with the next listing
         log.debug("%s: %s", key, error)
         _try_again(context, key)
+    except (Forbidden, Invalid) as error:  # not by itself will it be otherwise
+        pause = _try_again(context, key, error)
+        log.debug("%s: trying again in %.1f s: %s", key, pause, error)
+        await note_refusal(context, key, error)
     except (ApiError, TimeoutError) as error:
-        pause = _try_again(context, key)
+        pause = _try_again(context, key, error)
         log.warning("%s: trying again in %.1f s: %s", key, pause, error)
     except Exception:
         # A fault of ours in one object must not stop the others; it is seen in the log, the metric and by its retries.
@@ -64,6 +70,7 @@ async def _attend(context: Context, key: Key) -> None:
     context.measures.reconcile_seconds.observe(time.perf_counter() - started)
 
 
-def _try_again(context: Context, key: Key) -> float:
+def _try_again(context: Context, key: Key, error: Exception | None = None) -> float:
     context.measures.errors[key.kind.kind] += 1
-    return context.queue.retry(key)
+    asked = error.retry_after_seconds if isinstance(error, ApiError) else None
+    return context.queue.retry(key, asked or 0.0)

@@ -6,26 +6,35 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from strongroom.api.labels import CONTROLLER_LEASE
 from strongroom.controllers.context import Context
+from strongroom.controllers.health import Health, Phase
 from strongroom.controllers.leadership import FencedClient, Leadership, LeadershipLost
 from strongroom.controllers.measures import Measures
-from strongroom.controllers.metrics import AddressError, serve_metrics
 from strongroom.controllers.observed import Observed
+from strongroom.controllers.obstacles import Obstacles
 from strongroom.controllers.queue import ReconcileQueue
 from strongroom.controllers.reconciling import work
+from strongroom.controllers.serving import AddressError, serve_metrics
 from strongroom.controllers.settings import Clock, OperatorSettings, system_clock
 from strongroom.controllers.ticking import keep_in_step, resync, tick
 from strongroom.controllers.watching import watch
-from strongroom.kube.client import KubeClient
+from strongroom.kube.client import Answer, KubeClient
 from strongroom.kube.connection import NoCluster, connect
-from strongroom.kube.errors import ApiError
+from strongroom.kube.errors import ApiError, Unavailable
 from strongroom.kube.leases import LeaseLock
+from strongroom.kube.pacing import Pace
+from strongroom.kube.refusals import explain
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
+FIRST_LISTING_SECONDS = 2.0
+"""Between attempts."""
+DRAIN_SECONDS = 10.0
+"""A cluster gives a pod 30 s to end."""
 EXIT_LOST = 75
 """EX_TEMPFAIL: start me again."""
 Connect = Callable[[], AbstractAsyncContextManager[KubeClient]]
@@ -66,10 +75,8 @@ async def operate(
     async with (
         connect_ or (lambda: connect(settings.kubeconfig, component="strongroom-operator"))
     )() as client:
-        lock = LeaseLock(
-            client, settings.lease_namespace, CONTROLLER_LEASE, settings.identity, settings.lease_seconds
-        )
-        leadership = Leadership(lock, settings.lease_seconds, clock)
+        obstacles = Obstacles()
+        leadership = _build_leadership(settings, client.unpaced(), clock, obstacles)
         context = Context(
             settings=settings,
             client=FencedClient(client, leadership),
@@ -77,69 +84,128 @@ async def operate(
             queue=ReconcileQueue(),
             measures=Measures(),
             clock=clock,
+            obstacles=obstacles,
         )
-        with serve_metrics(settings, context.measures, context.observed.tally, clock) as port:
-            log.info("metrics and liveness at http://%s:%d", settings.metrics_host, port)
-            async with _background(tick(context)) as ticking, _background(stop.wait()) as stopping:
-                await _lead(context, leadership, stopping, ticking)
+        rate = settings.requests_per_second
+        client.pace, client.on_answer = Pace(rate, int(2 * rate)), lambda answer: _hear(context, answer)
+        operator = _Operator(context, leadership, Health(settings, context.measures, obstacles))
+        with serve_metrics(context, operator.health) as port:
+            log.info("metrics and probes at http://%s:%d", settings.metrics_host, port)
+            telling = obstacles.announce(client, settings.lease_namespace, CONTROLLER_LEASE)
+            async with (
+                _background(tick(context)) as ticking,
+                _background(telling),
+                _background(stop.wait()) as stopping,
+            ):
+                await operator.lead(stopping, ticking)
 
 
-async def _lead(
-    context: Context, leadership: Leadership, stopping: asyncio.Task[Any], ticking: asyncio.Task[Any]
-) -> None:
-    """Wait for the Lease, act, and give it back."""
-    log.info("%s waits for the Lease %s", context.settings.identity, CONTROLLER_LEASE)
-    async with _background(leadership.acquire()) as acquiring:
-        await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not acquiring.done():
-            return
-        await acquiring
-    log.info("%s leads", context.settings.identity)
-    context.measures.is_leader = True
-    try:
-        await _act(context, leadership, {stopping, ticking})
-    finally:
-        context.measures.is_leader = False
+def _build_leadership(
+    settings: OperatorSettings, client: KubeClient, clock: Clock, obstacles: Obstacles
+) -> Leadership:
+    seconds = settings.lease_seconds
+    lock = LeaseLock(client, settings.lease_namespace, CONTROLLER_LEASE, settings.identity, seconds)
+
+    def on_trouble(error: ApiError | TimeoutError | None) -> None:
+        if error is None:
+            obstacles.clear("the operator's Lease")
+        else:
+            slow = Unavailable(0, "", "the API server does not answer in time")
+            obstacles.note("the operator's Lease", explain(error if isinstance(error, ApiError) else slow))
+
+    return Leadership(lock, seconds, clock, on_trouble=on_trouble)
+
+
+def _hear(context: Context, answer: Answer) -> None:
+    """Every answer of the API server passes here."""
+    context.measures.hear(answer)
+    if answer.date is not None:
+        # The machine's own clock, as the server's is one, too: not the one that decisions are told.
+        context.server_clock.hear(answer.date, system_clock())
+
+
+@dataclass(frozen=True)
+class _Operator:
+    """One process from its wait for the Lease to its end."""
+
+    context: Context
+    leadership: Leadership
+    health: Health
+
+    async def lead(self, stopping: asyncio.Task[Any], ticking: asyncio.Task[Any]) -> None:
+        """Wait for the Lease, act, and give it back."""
+        log.info("%s waits for the Lease %s", self.context.settings.identity, CONTROLLER_LEASE)
+        self.health.phase = Phase.Standby
+        async with _background(self.leadership.acquire()) as acquiring:
+            await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not acquiring.done():
+                return
+            await acquiring
+        log.info("%s leads", self.context.settings.identity)
+        self.context.measures.is_leader = True
+        self.health.phase = Phase.Listing
+        watching: set[asyncio.Task[None]] = set()
+        try:
+            await self._act(watching, stopping, ticking)
+        finally:
+            self.context.measures.is_leader = False
+            for task in watching:
+                task.cancel()
+            # It writes nothing, and takes its time to end: the next one need not wait for it.
+            await self._release()
+            await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _act(
+        self, watching: set[asyncio.Task[None]], stopping: asyncio.Task[Any], ticking: asyncio.Task[Any]
+    ) -> None:
+        """Reconcile until one of the tasks ends; whichever ends of itself takes the others with it."""
+        context = self.context
+        parts = {asyncio.create_task(self.leadership.keep(), name="leadership")}
+        try:
+            if not await self._list_everything(parts | {stopping, ticking}):
+                return
+            parts.add(asyncio.create_task(keep_in_step(context), name="resync"))
+            parts |= {
+                asyncio.create_task(work(context), name=f"worker-{n}")
+                for n in range(context.settings.workers)
+            }
+            watching.add(asyncio.create_task(watch(context), name="kopf"))
+            self.health.phase = Phase.Active
+            await _first_of(parts | watching | {stopping, ticking})
+            self.health.phase = Phase.Stopping
+            await self._drain(parts)
+        finally:
+            for task in parts:
+                task.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+
+    async def _list_everything(self, until: set[asyncio.Task[Any]]) -> bool:
+        """The first listing, tried until it works: nothing is decided before everything has been seen."""
+        while not await resync(self.context):
+            if await _first_of(until, timeout_seconds=FIRST_LISTING_SECONDS):
+                return False
+        return True
+
+    async def _drain(self, parts: set[asyncio.Task[None]]) -> None:
+        """Let what is at work end, as long as the Lease is ours: a run made whose status is not written is found later."""
+        closing = asyncio.create_task(self.context.queue.close())
+        await asyncio.wait({closing, *parts}, timeout=DRAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not closing.done():
+            log.warning("stopping although something is still at work: the next operator takes it up")
+            closing.cancel()
+
+    async def _release(self) -> None:
         with suppress(ApiError, TimeoutError):
             async with asyncio.timeout(5):
-                await leadership.release()
+                await self.leadership.release()
 
 
-async def _act(context: Context, leadership: Leadership, until: set[asyncio.Task[Any]]) -> None:
-    """Reconcile until one of the tasks ends; whichever ends of itself takes the others with it."""
-    parts = {asyncio.create_task(leadership.keep(), name="leadership")}
-    try:
-        await _list_everything(context, parts, until)
-        parts.add(asyncio.create_task(keep_in_step(context), name="resync"))
-        parts |= {
-            asyncio.create_task(work(context), name=f"worker-{n}") for n in range(context.settings.workers)
-        }
-        parts.add(asyncio.create_task(watch(context), name="kopf"))
-        done, _ = await asyncio.wait(parts | until, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            await task
-    finally:
-        for task in parts:
-            task.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
-
-
-async def _list_everything(
-    context: Context, parts: set[asyncio.Task[None]], until: set[asyncio.Task[Any]]
-) -> None:
-    """The first listing, tried until it works: nothing is decided before everything has been seen."""
-    while True:
-        try:
-            await resync(context)
-        except ApiError as error:
-            log.warning("cannot list everything yet: %s", error)
-        else:
-            return
-        done, _ = await asyncio.wait(parts | until, timeout=1, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            await task
-        if done:
-            return
+async def _first_of(tasks: set[asyncio.Task[Any]], timeout_seconds: float | None = None) -> bool:
+    """Wait until one has ended, and raise what ended it; False when the time is over."""
+    done, _ = await asyncio.wait(tasks, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        await task
+    return bool(done)
 
 
 @asynccontextmanager

@@ -32,6 +32,8 @@ class OperatorSettings:
     """How often everything is looked at again, at least."""
     resync_seconds: float = 300.0
     """How often everything is listed again, in case that a watch lost something."""
+    requests_per_second: float = 100.0
+    """How fast the API server is asked at most, once a burst of twice as many is spent; the Lease's renewals excepted."""
     workers: int = 8
     """Reconciles at the same time."""
     worker_image: str = f"strongroom:{__version__}"

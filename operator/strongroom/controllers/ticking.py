@@ -13,11 +13,14 @@ from strongroom.controllers.settings import Clock
 from strongroom.kube.client import KubeClient
 from strongroom.kube.errors import ApiError
 from strongroom.kube.kinds import JOBS, ApiKind
+from strongroom.kube.refusals import explain
 
 log = logging.getLogger(__name__)
 SHORTEST_PAUSE_SECONDS = 0.01
 NOTABLE_JUMP = timedelta(seconds=30)
 TAKEN_AT_ONCE = 50
+SOONER_SECONDS = 30.0
+"""Until the next attempt, when a kind could not be listed."""
 OWN_JOBS = {MANAGED_BY_LABEL: MANAGER}
 
 
@@ -28,6 +31,7 @@ async def tick(context: Context) -> None:
     while True:
         context.measures.beat()
         context.queue.sooner.clear()
+        _mind_clock(context)
         jump = watch.find_jump()
         if abs(jump) > NOTABLE_JUMP:
             log.warning("the clock was set by %s: looking at everything again", jump)
@@ -40,6 +44,19 @@ async def tick(context: Context) -> None:
                 await context.queue.sooner.wait()
         except TimeoutError:
             context.measures.tick_lateness.observe(max(0.0, time.monotonic() - due))
+
+
+def _mind_clock(context: Context) -> None:
+    """Say that the clock differs from the server's, or agrees again: policies are looked at in another light."""
+    trouble, known = context.server_clock.trouble, context.clock_trouble
+    if (trouble is None) == (known is None):
+        return
+    context.clock_trouble = trouble
+    if trouble is None:
+        context.obstacles.clear("clock")
+    else:
+        context.obstacles.note("clock", trouble, blocks=False)
+    add_everything(context)
 
 
 class _ClockWatch:
@@ -63,20 +80,35 @@ def _pause_seconds(now: datetime, upcoming: datetime | None, width: float) -> fl
 
 async def keep_in_step(context: Context) -> None:
     """List everything again at intervals and reconcile it: an event that a watch lost is a late one at worst."""
+    pause = context.settings.resync_seconds
     while True:
-        await asyncio.sleep(context.settings.resync_seconds)
-        try:
-            await resync(context)
-        except ApiError as error:
-            log.warning("could not list everything again, trying at the next interval: %s", error)
+        await asyncio.sleep(pause)
+        is_whole = await resync(context)
+        pause = context.settings.resync_seconds
+        if not is_whole:
+            pause = min(pause, SOONER_SECONDS)
 
 
-async def resync(context: Context) -> None:
-    """List every kind, take in what is new and what has gone, and reconcile everything. Raises ApiError."""
+async def resync(context: Context) -> bool:
+    """List every kind, take in what is new and what has gone, and reconcile everything; False if a kind could not be listed.
+
+    One that cannot be listed does not hold up the others: what is known of it may be old.
+    """
     scopes = context.settings.namespaces or (None,)
-    for kind in WATCHED:
-        await _relist(context, kind, scopes)
+    listed = [await _try_to_list(context, kind, scopes) for kind in WATCHED]
     add_everything(context)
+    return all(listed)
+
+
+async def _try_to_list(context: Context, kind: ApiKind, scopes: tuple[str | None, ...]) -> bool:
+    about = f"listing {kind.resource}"
+    try:
+        await _relist(context, kind, scopes)
+    except ApiError as error:
+        context.obstacles.note(about, explain(error))
+        return False
+    context.obstacles.clear(about)
+    return True
 
 
 def add_everything(context: Context) -> None:
@@ -87,14 +119,17 @@ def add_everything(context: Context) -> None:
 async def _relist(context: Context, kind: ApiKind, scopes: tuple[str | None, ...]) -> None:
     client: KubeClient = context.client.reads
     labels = OWN_JOBS if kind == JOBS else None
-    listings = [await client.list(kind, scope, labels=labels) for scope in scopes]
-    version = min(int(listing.resource_version) for listing in listings)
-    items = [item for listing in listings for item in listing.items]
-    for number, item in enumerate(items):
-        _queue(context, context.observed.apply(kind, None, item))
-        if number % TAKEN_AT_ONCE == 0:
-            await asyncio.sleep(0)  # thousands of objects must not keep the Lease from being renewed
-    _queue(context, context.observed.retain(kind, {key_of(kind, item) for item in items}, version))
+    present: set[Key] = set()
+    versions: list[int] = []
+    for scope in scopes:
+        async for page in client.pages(kind, scope, labels=labels):
+            versions.append(int(page.resource_version))
+            for number, item in enumerate(page.items):
+                present.add(key_of(kind, item))
+                _queue(context, context.observed.apply(kind, None, item))
+                if number % TAKEN_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # thousands of objects must not keep the Lease from being renewed
+    _queue(context, context.observed.retain(kind, present, min(versions)))
 
 
 def _queue(context: Context, keys: list[Key]) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,10 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, Configuration
 
 from strongroom.kube import streams
-from strongroom.kube.errors import AlreadyExists, Conflict, NotFound, Unavailable, error_from_body
+from strongroom.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unavailable, error_from_body
 from strongroom.kube.kinds import ApiKind
+from strongroom.kube.pacing import Pace
+from strongroom.kube.permissions import Permission, find_permission
 
 Object = dict[str, Any]
 Selector = Mapping[str, str]
@@ -33,6 +35,25 @@ class Listing:
     resource_version: str
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What is measured of each answer."""
+
+    verb: str
+    status: int
+    """0: none came."""
+    date: str | None = None
+    """The server's time, as it says it (RFC 9110)."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a listing; all pages are of one moment."""
+
+    items: list[Object]
+    resource_version: str
+
+
 class KubeClient:
     """One API server. Every method raises the errors of `kube.errors`."""
 
@@ -42,6 +63,16 @@ class KubeClient:
         self.component = component
         self.unauthorized = asyncio.Event()
         """Set while the server does not know our login any more (401)."""
+        self.pace: Pace | None = None
+        """How fast this client may ask; None: as it likes."""
+        self.on_answer: Callable[[Answer], None] | None = None
+        """Told of every answer."""
+
+    def unpaced(self) -> "KubeClient":
+        """The same client without a pace: for what must not wait, such as the renewal of a Lease."""
+        other = KubeClient(self._api, component=self.component)
+        other.on_answer = self.on_answer
+        return other
 
     @property
     def configuration(self) -> Configuration:
@@ -69,15 +100,31 @@ class KubeClient:
         labels: Selector | None = None,
         fields: Selector | None = None,
     ) -> Listing:
-        """All objects that match, of one namespace or of all, in pages; raises Gone if they changed too long."""
-        query = _selectors(labels, fields) | {"limit": str(PAGE_SIZE)}
+        """All objects that match, of one namespace or of all; raises Gone if they changed too long."""
         items: list[Object] = []
+        version = ""
+        async for page in self.pages(kind, namespace, labels=labels, fields=fields):
+            items += page.items
+            version = page.resource_version
+        return Listing(items, version)
+
+    async def pages(
+        self,
+        kind: ApiKind,
+        namespace: str | None = None,
+        *,
+        labels: Selector | None = None,
+        fields: Selector | None = None,
+    ) -> AsyncGenerator[Page]:
+        """The same in parts, at least one, so that thousands of objects are never in memory at once."""
+        query = _selectors(labels, fields) | {"limit": str(PAGE_SIZE)}
         while True:
             page = await self._call(_Request("GET", kind.path(namespace), query))
             # A server leaves kind and apiVersion out of a list's items.
-            items += [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page["items"]]
+            items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page["items"]]
+            yield Page(items, str(page["metadata"]["resourceVersion"]))
             if not (more := page["metadata"].get("continue")):
-                return Listing(items, str(page["metadata"]["resourceVersion"]))
+                return
             query = query | {"continue": more}
 
     async def create(self, kind: ApiKind, namespace: str | None, body: Object) -> Object:
@@ -175,6 +222,17 @@ class KubeClient:
             return answer
 
     async def _send(self, request: "_Request", limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+        if self.pace is not None:
+            await self.pace.turn()
+        try:
+            return await self._ask(request, limits)
+        except ApiError as error:
+            error.permission = request.permission
+            if self.pace is not None and error.status in {429, 503} and error.retry_after_seconds:
+                self.pace.hold(error.retry_after_seconds)
+            raise
+
+    async def _ask(self, request: "_Request", limits: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
         try:
             _, url, headers, body, _ = await self._api.param_serialize(
                 request.method,
@@ -186,17 +244,24 @@ class KubeClient:
             )
             wrapped = await self._api.call_api(request.method, url, headers, body, _request_timeout=limits)
             response: aiohttp.ClientResponse = wrapped.response
+            self._tell(request, response.status, response.headers.get("Date"))
             if response.status == 401:
                 self.unauthorized.set()
             if response.status < 300:
                 self.unauthorized.clear()
                 return response
             async with response:
-                raise error_from_body(response.status, await response.content.read(65536))
+                raise error_from_body(response.status, await response.content.read(65536), response.headers)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            self._tell(request, 0)
             raise Unavailable(
                 0, "", f"{request}: the API server cannot be reached: {str(error) or type(error).__name__}"
             ) from error
+
+    def _tell(self, request: "_Request", status: int, date: str | None = None) -> None:
+        if self.on_answer is not None:
+            verb = request.permission.verb if request.permission is not None else request.method.lower()
+            self.on_answer(Answer(verb, status, date))
 
 
 @dataclass(frozen=True)
@@ -206,6 +271,11 @@ class _Request:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Object | None = None
     content_type: str = "application/json"
+
+    @property
+    def permission(self) -> Permission | None:
+        """What it needs to be allowed."""
+        return find_permission(self.method, self.path, self.query)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -13,6 +13,8 @@ from strongroom.kube.kinds import ApiKind
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_ASKED_SECONDS = 60.0
+"""Longer than this we do not wait because a server asks for it (Retry-After)."""
 RELIST_SECONDS = 600.0
 """A full listing at least this often: a lost event is a late one at worst."""
 
@@ -39,6 +41,7 @@ async def follow(
     """Changes for ever, beginning with a LISTED. Never raises ApiError: it waits (with jitter) and lists again."""
     failures = 0
     while True:
+        asked = 0.0
         try:
             listing = await client.list(kind, namespace, labels=labels)
             yield Change("LISTED", listing.items)
@@ -53,9 +56,10 @@ async def follow(
             log.info("the watch of %s was too old, listing again", kind.resource)
         except ApiError as error:
             failures += 1
+            asked = error.retry_after_seconds or 0.0
             log.warning("following %s: %s", kind.resource, error)
         # Also after a clean end: a server that ends each stream at once must not be hammered.
-        await asyncio.sleep(pause_seconds(failures))
+        await asyncio.sleep(max(pause_seconds(failures), min(asked, LONGEST_ASKED_SECONDS)))
 
 
 async def _watch(

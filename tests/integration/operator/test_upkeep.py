@@ -8,8 +8,6 @@ from tests.integration.embedded import until
 from tests.integration.operator.plainagent import good_result
 
 from strongroom.api.labels import STORE_LABEL
-from strongroom.controllers.measures import Measures
-from strongroom.controllers.metrics import build_application
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS, STORES
 
 
@@ -148,23 +146,6 @@ async def test_metrics_are_there_again_after_a_restart(world, agent, tmp_path):
             assert f"strongroom_policy_{name}{{{labels}}}" in text
         port = int(port_file.read_text())
         assert (await asyncio.to_thread(fetch, f"http://127.0.0.1:{port}/healthz")).startswith("ok")
-
-
-def test_liveness_turns_red_when_ticks_stop_and_green_when_they_return():
-    now = [0.0]
-    measures = Measures(monotonic=lambda: now[0])
-    application = build_application(measures, 3 * 10)
-    seen = []
-
-    def ask():
-        application({"PATH_INFO": "/healthz"}, lambda status, _headers: seen.append(status[:3]))
-        return seen[-1]
-
-    assert ask() == "200"
-    now[0] = 31
-    assert ask() == "503"
-    measures.beat()
-    assert ask() == "200"
 
 
 async def test_nothing_is_written_while_nothing_happens(world, agent):

@@ -1,11 +1,7 @@
-import socket
 from datetime import UTC, datetime
 
-import pytest
-
 from strongroom.controllers.measures import HostMeasures, Measures, PolicyMeasures, StoreMeasures
-from strongroom.controllers.metrics import AddressError, PolicyCollector, serve_metrics
-from strongroom.controllers.settings import OperatorSettings, system_clock
+from strongroom.controllers.metrics import PolicyCollector
 from strongroom.controllers.tally import Tally
 
 NOW = datetime(2026, 11, 22, 2, tzinfo=UTC)
@@ -82,12 +78,3 @@ def test_hosts_tell_what_can_be_known_of_them():
     assert by_host("uncovered_databases") == {"web-1": 2}
     assert by_host("engine_ready") == {"web-1": 1, "web-2": 0}
     assert by_host("ready") == {"web-1": 1, "web-2": 1, "web-3": 0}
-
-
-def test_a_port_that_is_taken_is_named_together_with_the_option_that_chooses_another():
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        settings = OperatorSettings(identity="operator", metrics_port=port)
-        serving = serve_metrics(settings, Measures(), Tally(), system_clock)
-        with pytest.raises(AddressError, match=f"127.0.0.1:{port}: Address already in use.*--metrics-port"):
-            serving.__enter__()
