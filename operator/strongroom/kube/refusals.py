@@ -44,5 +44,6 @@ def explain(error: ApiError) -> Refusal:
 def _lacking(error: Forbidden, words: str) -> str:
     if error.permission is None or " cannot " not in words:
         return f"{words}."
-    hint = "Give its ServiceAccount this right back: apply the Roles of this version (helm upgrade, or kubectl apply -k)."
+    hint = "Give its ServiceAccount this right: apply the Roles of this version (helm upgrade, or kubectl apply -k)"
+    hint += "." if error.permission.namespace else ", or let it serve named namespaces (--namespace)."
     return f"The operator may not {error.permission}: {words}. {hint}"
