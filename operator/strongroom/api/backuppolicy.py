@@ -9,6 +9,7 @@ from strongroom.api.drills import Drill, LastDrill, PendingDrill
 from strongroom.api.encryption import Encryption
 from strongroom.api.fields import Bytes, Duration, Fields, Message, Name, ResourceName, Time
 from strongroom.api.hooks import Hooks
+from strongroom.api.jobsettings import JobSettings
 from strongroom.api.rules import rule, with_rules
 from strongroom.api.signing import Signing
 from strongroom.api.sources import Source
@@ -139,7 +140,10 @@ class BackupPolicySpec(Fields):
     )
     host: Name | None = Field(
         default=None,
-        description="DockerHost whose agent runs the Jobs. This version carries out no policy without one.",
+        description="DockerHost whose agent runs the Jobs. Without one the cluster itself runs them, where it runs pods.",
+    )
+    job: JobSettings | None = Field(
+        default=None, description="The pods of its Jobs, for policies without a host."
     )
     sources: Annotated[list[Source], Field(min_length=1, max_length=16)] = Field(
         description="What to back up. One run of all sources is one recovery point.",

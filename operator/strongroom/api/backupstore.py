@@ -11,6 +11,7 @@ from strongroom.api.fields import (
     Bytes,
     Duration,
     Fields,
+    ResourceName,
     SecretKeyReference,
     Time,
     parse_duration,
@@ -23,10 +24,14 @@ PREFIX = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*/?$"
 
 
 class LocalStore(Fields):
-    """A folder on the machine where the Job runs."""
+    """A folder on the machine where the Job runs, or in a volume of the cluster."""
 
     path: AbsolutePath = Field(
         description="Absolute path of an existing folder. It is never made: a missing one may be an unmounted disk."
+    )
+    persistent_volume_claim: ResourceName | None = Field(
+        default=None,
+        description="PersistentVolumeClaim of this namespace that Jobs of a cluster mount at the path. Jobs of Docker hosts cannot use such a store.",
     )
 
 

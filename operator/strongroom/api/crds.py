@@ -13,7 +13,7 @@ from strongroom.api.group import CATEGORY, GROUP, VERSION
 from strongroom.api.kinds import KINDS, Column, Kind
 
 Schema = dict[str, Any]
-_DROPPED = ("title", "$defs", "additionalProperties", "discriminator", "const")
+_DROPPED = ("title", "$defs", "additionalProperties", "propertyNames", "discriminator", "const")
 
 
 def build_crds() -> list[Schema]:
@@ -101,6 +101,9 @@ def _structural(node: Schema, definitions: dict[str, Schema]) -> Schema:
         del built["default"]
     if "properties" in built:
         built["properties"] = {k: _structural(v, definitions) for k, v in node["properties"].items()}
+    additional = node.get("additionalProperties")  # False says no more than that unknown fields are pruned
+    if isinstance(additional, dict) and not built.get("x-kubernetes-preserve-unknown-fields"):
+        built["additionalProperties"] = _structural(additional, definitions)
     if "items" in built:
         built["items"] = _structural(node["items"], definitions)
     return built

@@ -155,6 +155,11 @@ class Reason(Enum):
     # The run.
     DeadlineExceeded = ErrorKind(110, False, "Raise the policy's deadline, or look why the source is slow.")
     WorkerLost = ErrorKind(111, True, "The worker ended without a result (killed, or out of memory).")
+    PodNotStarted = ErrorKind(
+        59,
+        True,
+        "The message is the cluster's own: mend what it names (image, Secret, claim, quota, node) and start a new run.",
+    )
     Cancelled = ErrorKind(112, False, "The Job or its run was deleted while it ran.")
     TargetBusy = ErrorKind(113, True, "Another run works on the same target; this one waits for it.")
     StartingDeadlineExceeded = ErrorKind(

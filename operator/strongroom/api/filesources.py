@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from strongroom.api.containers import ContainerSelector, ProjectName, VolumeName
-from strongroom.api.fields import AbsolutePath, Fields
+from strongroom.api.fields import AbsolutePath, Fields, ResourceName
 from strongroom.api.rules import rule, with_rules
 
 PathPattern = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\n\r\x00]+$")]
@@ -26,8 +26,8 @@ class FilesSource(Fields):
 
     model_config = with_rules(
         rule(
-            "[has(self.volume), has(self.path), has(self.inContainer)].filter(x, x).size() == 1",
-            "needs exactly one of volume, path and inContainer",
+            "[has(self.volume), has(self.path), has(self.inContainer), has(self.persistentVolumeClaim)].filter(x, x).size() == 1",
+            "needs exactly one of volume, path, inContainer and persistentVolumeClaim",
         ),
     )
 
@@ -38,6 +38,10 @@ class FilesSource(Fields):
         default=None, description="Folder or file of the host. The host's agent must allow it."
     )
     in_container: ContainerPath | None = Field(default=None, description="A path inside a container.")
+    persistent_volume_claim: ResourceName | None = Field(
+        default=None,
+        description="PersistentVolumeClaim of this namespace, for policies without a host: it is mounted read-only.",
+    )
     include: Annotated[list[PathPattern], Field(max_length=256)] = Field(
         default_factory=list,
         description=f"{_PATTERNS}: only what matches one of them is taken. Default: all.",
@@ -56,14 +60,17 @@ class FilesSource(Fields):
 
     @model_validator(mode="after")
     def _one_place(self) -> "FilesSource":
-        if sum(place is not None for place in (self.volume, self.path, self.in_container)) != 1:
-            raise ValueError("needs exactly one of volume, path and inContainer")
+        places = (self.volume, self.path, self.in_container, self.persistent_volume_claim)
+        if sum(place is not None for place in places) != 1:
+            raise ValueError("needs exactly one of volume, path, inContainer and persistentVolumeClaim")
         return self
 
     def __str__(self) -> str:
-        """For people: `volume shop_media`, `/srv/files` or `/data in shop/web`."""
+        """For people: `volume shop_media`, `claim media`, `/srv/files` or `/data in shop/web`."""
         if self.in_container is not None:
             return f"{self.in_container.path} in {self.in_container.container}"
+        if self.persistent_volume_claim is not None:
+            return f"claim {self.persistent_volume_claim}"
         return f"volume {self.volume}" if self.volume is not None else str(self.path)
 
 

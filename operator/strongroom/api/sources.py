@@ -136,7 +136,7 @@ class Source(Fields):
         default=None, description="A PostgreSQL server, over the network or in a container."
     )
     files: FilesSource | None = Field(
-        default=None, description="A volume, a folder of the host, or a path in a container."
+        default=None, description="A volume or claim, a folder of the host, or a path in a container."
     )
     config: ConfigSource | None = Field(
         default=None, description="Configuration files, listed or found by a compose project's labels."
@@ -157,5 +157,5 @@ class Source(Fields):
         if self.postgres is not None:
             return self.postgres.host is None
         if self.files is not None:
-            return self.files.path is None
+            return self.files.path is None and self.files.persistent_volume_claim is None
         return self.config is not None and self.config.project is not None

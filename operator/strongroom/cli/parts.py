@@ -83,6 +83,12 @@ def apiserver(state: Path, bind: str, port: int, names: tuple[str, ...], log_for
     show_default=True,
     help="Port of /metrics and /healthz; 0 takes a free one.",
 )
+@click.option(
+    "--job-defaults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File (YAML or JSON) with the fields of a policy's spec.job: defaults for Jobs that the cluster runs.",
+)
+@click.option("--worker-image", help="Image of workers, where --job-defaults and the policy name none.")
 @click.option("--metrics-port-file", type=_FILE, help="File that the port in use is written to.")
 @click.option(
     "--tick-seconds",
@@ -99,6 +105,8 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     namespaces: tuple[str, ...],
     metrics_bind: str,
     metrics_port: int,
+    job_defaults: Path | None,
+    worker_image: str | None,
     metrics_port_file: Path | None,
     tick_seconds: float,
     log_format: str,
@@ -111,7 +119,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     """
     configure_logging("operator", log_format)
     from strongroom.controllers.run import run_operator
-    from strongroom.controllers.settings import OperatorSettings
+    from strongroom.controllers.settings import WORKER_IMAGE, OperatorSettings, read_job_defaults
 
     settings = OperatorSettings(
         kubeconfig=kubeconfig,
@@ -122,6 +130,8 @@ def operator(  # noqa: PLR0917 (one parameter an option)
         metrics_port=metrics_port,
         metrics_port_file=metrics_port_file,
         tick_seconds=tick_seconds,
+        worker_image=worker_image or WORKER_IMAGE,
+        job_defaults=read_job_defaults(job_defaults),
     )
     sys.exit(run_operator(settings))
 
@@ -223,6 +233,12 @@ def agent(  # noqa: PLR0917 (one parameter an option)
     "--roll-back",
     is_flag=True,
     help="Restore nothing: put back what earlier workers of the same order have exchanged.",
+)
+@click.option(
+    "--claims", type=_FOLDER, help="Where a cluster mounts PersistentVolumeClaims, each by its name."
+)
+@click.option(
+    "--termination-message", type=_FILE, help="File that a cluster takes the result from, too; 4 KiB."
 )
 @click.option("--progress", type=_FILE, help="File for progress lines. Default: standard output.")
 @click.option("--log", type=_FILE, help="File for the log. Default: standard error.")

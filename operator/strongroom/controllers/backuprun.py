@@ -13,14 +13,16 @@ from strongroom.controllers.catchingup import make_way, settle_catch_up
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.controllers.objects import Faulty
+from strongroom.controllers.pods import find_node
 from strongroom.domain.copies import judge_run
 from strongroom.domain.jobs import build_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import job_name
-from strongroom.domain.policies import Problem, Surroundings, find_blocker, is_ready
+from strongroom.domain.policies import Problem, Surroundings, find_blocker
 from strongroom.domain.runrecords import Judgement, RunRecord, name_in_stores, record_run
 from strongroom.domain.runs import Finish, Follow, RunFacts, Start, Step, Wait, next_step
 from strongroom.domain.runstatus import build_status
+from strongroom.domain.sites import Cluster, Site
 from strongroom.domain.targets import Target
 from strongroom.domain.verdicts import Verdict, failed
 from strongroom.kube.events import EventType
@@ -99,7 +101,7 @@ async def _gather(
         problem=problem,
         job=job,
         had_job=had_job,
-        host_is_alive=_host_is_alive(context, job),
+        host_is_alive=job is None or context.observed.is_alive(job),
         busy=context.observed.turns.working_on(targets, _job_key(run)),
         now=context.now(),
     )
@@ -121,13 +123,6 @@ def _job_key(run: BackupRun) -> tuple[str, str]:
     return run.meta.namespace, job_name(run.meta.name, run.meta.uid)
 
 
-def _host_is_alive(context: Context, job: JobState | None) -> bool:
-    if job is None or job.host is None:
-        return True
-    host = context.observed.hosts.get(job.host)
-    return host is not None and is_ready(host)
-
-
 async def _start(context: Context, facts: RunFacts, policy: BackupPolicy, around: Surroundings) -> Step:
     """Make the Job, or adopt the one that is there; the step that follows from it."""
     run = facts.run
@@ -139,13 +134,29 @@ async def _start(context: Context, facts: RunFacts, policy: BackupPolicy, around
         held = await _held_runs(context, policy)
         await make_way(context, policy)
         try:
-            body = build_job(run, policy, stores, around.host, held, context.settings.worker_image)
+            site = await _find_site(context, policy, around)
+            body = build_job(run, policy, stores, site, held, context.settings.worker_image)
         except StrongroomError as error:
             return Finish(failed(error.reason, str(error)))
         made = await context.client.ensure(JOBS, run.meta.namespace, body)
         context.jobs_made[run.meta.uid] = body["metadata"]["name"]
         context.take_in(JOBS, made)
     return next_step(replace(facts, job=context.observed.job_of(run), had_job=True))
+
+
+async def _find_site(context: Context, policy: BackupPolicy, around: Surroundings) -> Site:
+    """Where the Job runs; in a cluster near the volumes that it reads."""
+    site = around.site
+    if site is None:
+        raise StrongroomError(Reason.HostNotFound, f"spec.host: there is no DockerHost {policy.spec.host}")
+    if not isinstance(site, Cluster):
+        return site
+    claims = [
+        source.files.persistent_volume_claim
+        for source in policy.spec.sources
+        if source.files is not None and source.files.persistent_volume_claim is not None
+    ]
+    return replace(site, node=await find_node(context, policy.meta.namespace, claims))
 
 
 async def _held_runs(context: Context, policy: BackupPolicy) -> set[str]:

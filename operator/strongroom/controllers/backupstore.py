@@ -3,15 +3,15 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from strongroom.api.resources import BackupStore, DockerHost
+from strongroom.api.resources import BackupStore
 from strongroom.controllers.catalogue import sync_catalogue
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.domain.jobs import CHECK_DEADLINE, build_store_check_job
 from strongroom.domain.jobstates import JobState
-from strongroom.domain.places import place_of, share_a_place
-from strongroom.domain.policies import is_ready
+from strongroom.domain.places import find_local_fault, place_of, share_a_place
 from strongroom.domain.runs import GRACE
+from strongroom.domain.sites import Cluster, Site, is_ready
 from strongroom.domain.stores import (
     AskedCheck,
     StoreFacts,
@@ -32,7 +32,7 @@ async def reconcile_store(context: Context, key: Key) -> datetime | None:
         return None  # a faulty store is named by the policies that use it
     checks = _checks(context, store)
     under_way = await _collect(context, store, checks)
-    hosts = _hosts(context, store)
+    hosts = _sites(context, store)
     live = {where: host for where, host in hosts.items() if is_ready(host)}
     facts = StoreFacts(
         store=store,
@@ -59,7 +59,7 @@ async def reconcile_store(context: Context, key: Key) -> datetime | None:
 
 
 async def _answer_request(
-    context: Context, store: BackupStore, facts: StoreFacts, live: dict[str, DockerHost]
+    context: Context, store: BackupStore, facts: StoreFacts, live: dict[str, Site]
 ) -> datetime | None:
     """A check that was asked for looks from every live host, one after the other; then the request counts as answered."""
     request, uid = pending_check(store), store.meta.uid
@@ -109,21 +109,30 @@ async def _collect(context: Context, store: BackupStore, checks: list[JobState])
         if context.now() < _made(context, store, job) + CHECK_DEADLINE + GRACE:
             under_way.append(job)
         else:
-            where = "/".join(job.host or ("", ""))
+            where = job.seen_from
             context.observed.contacts.note_silence(store.key, where, context.now(), store.meta.generation)
     return under_way
 
 
-def _hosts(context: Context, store: BackupStore) -> dict[str, DockerHost]:
-    """Hosts from which policies use the store; without such a policy, the namespace's only host."""
-    using = (context.observed.host_of(policy) for policy in context.observed.policies_using_store(store.key))
-    hosts = {host.key: host for host in using if host is not None}
-    if not hosts:
-        own = [
+def _sites(context: Context, store: BackupStore) -> dict[str, Site]:
+    """Hosts from which policies use the store, and the cluster where it can; without such a policy, the only one of them."""
+    using = (context.observed.site_of(policy) for policy in context.observed.policies_using_store(store.key))
+    sites = {site.key: site for site in using if site is not None and _can_use(site, store)}
+    if not sites:
+        known: list[Site] = [
             host for host in context.observed.hosts.values() if host.meta.namespace == store.meta.namespace
         ]
-        hosts = {host.key: host for host in own} if len(own) == 1 else {}
-    return {"/".join(key): host for key, host in hosts.items()}
+        cluster = context.observed.cluster(store.meta.namespace)
+        own = [site for site in (*known, cluster) if site is not None and _can_use(site, store)]
+        sites = {site.key: site for site in own} if len(own) == 1 else {}
+    return {"/".join(key): site for key, site in sites.items()}
+
+
+def _can_use(site: Site, store: BackupStore) -> bool:
+    """Whether the store is one of that world: folders are a host's, claims are a cluster's."""
+    if isinstance(site, Cluster):
+        return find_local_fault(store.spec) is None
+    return store.spec.local is None or store.spec.local.persistent_volume_claim is None
 
 
 def _same_place(context: Context, store: BackupStore, hosts: Collection[str]) -> list[str]:
@@ -135,12 +144,12 @@ def _same_place(context: Context, store: BackupStore, hosts: Collection[str]) ->
         and other.meta.name != store.meta.name
         and other.meta.deletion_timestamp is None
         and place_of(other.spec) == place_of(store.spec)  # cheap, and rarely so
-        and share_a_place((store.spec, hosts), (other.spec, _hosts(context, other)))
+        and share_a_place((store.spec, hosts), (other.spec, _sites(context, other)))
     )
 
 
 async def _check_if_due(
-    context: Context, store: BackupStore, facts: StoreFacts, live: dict[str, DockerHost]
+    context: Context, store: BackupStore, facts: StoreFacts, live: dict[str, Site]
 ) -> datetime | None:
     tried = context.checks_tried.get(_attempt(store))
     moment, where = next_check(facts, tried), next_host(facts)
@@ -149,7 +158,7 @@ async def _check_if_due(
     return await _check(context, store, live[where], facts.now)
 
 
-async def _check(context: Context, store: BackupStore, host: DockerHost, now: datetime) -> datetime:
+async def _check(context: Context, store: BackupStore, host: Site, now: datetime) -> datetime:
     context.checks_tried[_attempt(store)] = now
     body = build_store_check_job(store, host, now, context.settings.worker_image)
     made = await context.client.ensure(JOBS, store.meta.namespace, body)

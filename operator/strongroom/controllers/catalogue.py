@@ -9,7 +9,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from strongroom.api.errors import Reason
-from strongroom.api.resources import BackupStore, DockerHost, describe
+from strongroom.api.resources import BackupStore, describe
 from strongroom.api.result import CatalogueReport, WorkResult
 from strongroom.controllers.context import Context
 from strongroom.controllers.rebuilding import carry_out
@@ -18,6 +18,7 @@ from strongroom.domain.jobs import SYNC_DEADLINE, CataloguePart, build_catalogue
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import sync_job_name
 from strongroom.domain.runs import GRACE
+from strongroom.domain.sites import Site
 from strongroom.domain.storesyncs import (
     Synced,
     Walk,
@@ -43,7 +44,7 @@ class _EndedError(Exception):
 
 
 async def sync_catalogue(
-    context: Context, store: BackupStore, hosts: Mapping[str, DockerHost], live: Mapping[str, DockerHost]
+    context: Context, store: BackupStore, hosts: Mapping[str, Site], live: Mapping[str, Site]
 ) -> datetime | None:
     """Take the reading of a store's catalogue a step further, or begin it if it is due; returns when to look again."""
     uid, now = store.meta.uid, context.now()
@@ -67,7 +68,7 @@ async def sync_catalogue(
 
 
 async def _step(
-    context: Context, store: BackupStore, walk: Walk, live: Mapping[str, DockerHost]
+    context: Context, store: BackupStore, walk: Walk, live: Mapping[str, Site]
 ) -> datetime | None:
     """Ask for the next part, wait for it, or carry out what follows from it."""
     trust, keys = find_trust(list(context.observed.policies.values()), store.meta.namespace)

@@ -20,7 +20,7 @@ from strongroom.domain.holdings import find_wanted
 from strongroom.domain.jobs import build_catch_up_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import catch_up_job_name
-from strongroom.domain.policies import Surroundings, find_blocker, is_ready
+from strongroom.domain.policies import Surroundings, find_blocker
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.runs import GRACE
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS
@@ -34,7 +34,7 @@ async def start_catch_up(
 ) -> datetime | None:
     """Make the Job of the newest run that is due, if the policy has nothing else to do; returns when to look again."""
     wanted = find_wanted(policy, records, context.now())
-    if not wanted or around.host is None or find_blocker(policy, around) is not None:
+    if not wanted or around.site is None or find_blocker(policy, around) is not None:
         return None
     stores = _stores_in(context, policy.meta.namespace)
     dues = find_due_times(wanted, stores, context.now())
@@ -42,7 +42,7 @@ async def start_catch_up(
         if is_at_work(context, policy):
             return None  # its end brings us here again
         now = context.now()
-        is_free = has_place(around.host, context.observed.jobs.values())
+        is_free = has_place(around.site, context.observed.jobs.values())
         for due in dues:
             if due.moment > now or not is_free or _is_crowded(context, due):
                 continue
@@ -90,12 +90,12 @@ async def _make_job(
     """Make the Job of the run's next attempt, or adopt the one that is there. The run is read anew: it may know better by now."""
     body = await context.client.reads.get(RUNS, record.namespace, record.name)
     run = None if body is None else parse_run(body)
-    if run is None or run.meta.uid != record.uid or around.host is None:
+    if run is None or run.meta.uid != record.uid or around.site is None:
         return False
     chosen, lacking = choose_stores(run, policy, stores)
     if not lacking or run.status.recovery_point is None:
         return False
-    job = build_catch_up_job(run, policy, chosen, around.host, context.settings.worker_image)
+    job = build_catch_up_job(run, policy, chosen, around.site, context.settings.worker_image)
     made = await context.client.ensure(JOBS, run.meta.namespace, job)
     context.take_in(JOBS, made)
     message = (
@@ -127,7 +127,9 @@ async def settle_catch_up(context: Context, record: RunRecord) -> datetime | Non
     until = (job.started or job.created) + job.deadline + GRACE
     if job.ending is None and context.now() < until:
         return await _make_room(context, job, until)
-    overdue = "" if job.ending is not None else find_overdue(job, host_is_alive=_is_alive(context, job))
+    overdue = (
+        "" if job.ending is not None else find_overdue(job, host_is_alive=context.observed.is_alive(job))
+    )
     await _conclude(context, record, job, overdue)
     await _let_go(context, job)
     return None
@@ -140,11 +142,6 @@ async def _make_room(context: Context, job: JobState, until: datetime) -> dateti
         return until if yields is None else min(yields, until)
     await _let_go(context, job)
     return until
-
-
-def _is_alive(context: Context, job: JobState) -> bool:
-    host = None if job.host is None else context.observed.hosts.get(job.host)
-    return host is not None and is_ready(host)
 
 
 async def _let_go(context: Context, job: JobState) -> None:

@@ -6,7 +6,7 @@ from strongroom.controllers.keys import Key
 from strongroom.controllers.objects import Name, Objects
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.runrecords import RunRecord
-from strongroom.kube.kinds import HOSTS, POLICIES, RESTORES, RUNS, STORES
+from strongroom.kube.kinds import HOSTS, JOBS, POLICIES, RESTORES, RUNS, STORES
 
 
 def around_policy(objects: Objects, name: Name, hosts: Iterable[str | None]) -> Iterator[Key]:
@@ -114,6 +114,12 @@ def owner_of(job: JobState) -> list[Key]:
     ]
 
 
+def followed(job: JobState) -> list[Key]:
+    """A Job of the cluster itself: what its pods say is brought to it until it has ended."""
+    is_followed = job.is_clusters and job.ending is None
+    return [Key(JOBS, job.meta.namespace, job.meta.name)] if is_followed else []
+
+
 def everything(objects: Objects) -> list[Key]:
     """Every object about which something may be left to do."""
     known = (
@@ -123,7 +129,7 @@ def everything(objects: Objects) -> list[Key]:
         (POLICIES, objects.policies),
     )
     keys = [Key(kind, *name) for kind, names in known for name in names]
-    keys += [owner for job in objects.jobs.values() for owner in owner_of(job)]
+    keys += [key for job in objects.jobs.values() for key in (*owner_of(job), *followed(job))]
     done = {
         name for name, run in objects.runs.items() if run.is_terminal and run.is_labelled and run.is_owned
     }

@@ -40,7 +40,7 @@ class Contacts:
         told = {store.name: store.spec for store in job.stores}
         result = _result(job)
         moment = _moment(job, result)
-        host = "/".join(job.host) if job.host else CLUSTER
+        host = job.seen_from
         heard = []
         for report in _reports(job, result):
             store = stores.get(report.store)

@@ -19,9 +19,10 @@ from strongroom.domain.drills import (
 from strongroom.domain.jobs import build_drill_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import drill_job_name
-from strongroom.domain.policies import Surroundings, find_lasting_problem, is_ready
+from strongroom.domain.policies import Surroundings, find_lasting_problem
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.schedule import Schedule
+from strongroom.domain.sites import is_ready
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS
 
@@ -71,7 +72,7 @@ def _job(context: Context, policy: BackupPolicy) -> JobState | None:
 
 def _find_problem(policy: BackupPolicy, around: Surroundings) -> str | None:
     """Why no Job can be made now, in words."""
-    if around.host is None or not is_ready(around.host):
+    if around.site is None or not is_ready(around.site):
         return f"the agent of DockerHost {policy.spec.host} is not alive"
     problem = find_lasting_problem(policy, around)
     return None if problem is None else problem.message
@@ -80,7 +81,7 @@ def _find_problem(policy: BackupPolicy, around: Surroundings) -> str | None:
 async def _make_job(context: Context, policy: BackupPolicy, step: DrillStep, around: Surroundings) -> bool:
     """Make the pending drill's Job, or adopt the one that is there; False when its run is not there to be read."""
     pending = step.view.pending
-    if pending is None or pending.run is None or around.host is None:
+    if pending is None or pending.run is None or around.site is None:
         return False
     body = await context.client.reads.get(RUNS, policy.meta.namespace, pending.run)
     if body is None:
@@ -89,7 +90,7 @@ async def _make_job(context: Context, policy: BackupPolicy, step: DrillStep, aro
     uid = drill_uid(policy.meta.uid, pending.slot, pending.attempt)
     order = build_drill_order(policy, run, _stores(around, pending.store), uid)
     name = drill_job_name(policy.meta.name, policy.meta.uid, pending.slot, pending.attempt)
-    job = build_drill_job(policy, order, name, around.host, context.settings.worker_image)
+    job = build_drill_job(policy, order, name, around.site, context.settings.worker_image)
     made = await context.client.ensure(JOBS, policy.meta.namespace, job)
     context.take_in(JOBS, made)
     return True

@@ -15,6 +15,13 @@ WATCHED: tuple[ApiKind, ...] = (
     kinds.JOBS,
 )
 """Kinds whose changes lead to reconciles."""
+OWN = frozenset({kinds.JOBS, kinds.PODS})
+"""Of these only objects with our label are seen."""
+
+
+def watched(*, runs_pods: bool) -> tuple[ApiKind, ...]:
+    """The kinds that are watched on this API server."""
+    return (*WATCHED, kinds.PODS) if runs_pods else WATCHED
 
 
 class Key(NamedTuple):

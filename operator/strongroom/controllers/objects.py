@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from strongroom.api.backupstore import BackupStoreSpec
 from strongroom.api.errors import StrongroomError, excerpt
+from strongroom.api.jobsettings import JobSettings
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost
 from strongroom.controllers.keys import Key
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import job_name
+from strongroom.domain.podstates import PodState
 from strongroom.domain.policies import Surroundings, resolve_host
 from strongroom.domain.runrecords import RunRecord
+from strongroom.domain.sites import Cluster, Site, is_ready
 from strongroom.kube.client import Object
 from strongroom.kube.kinds import STORES
 
@@ -45,6 +48,10 @@ class Objects:
         self.hosts: dict[Name, DockerHost] = {}
         self.restores: dict[Name, Object] = {}
         self.jobs: dict[Name, JobState] = {}
+        self.pods: dict[Name, PodState] = {}
+        """Of our Jobs, where a cluster runs them."""
+        self.pod_defaults: JobSettings | None = None
+        """Of the cluster's pods; None where the API server runs none."""
         self.faulty: dict[Key, Faulty] = {}
         self._runs_of: dict[Name, dict[str, RunRecord]] = {}
 
@@ -118,7 +125,8 @@ class Objects:
         return Surroundings(
             stores={name: store for name, store in stores.items() if store is not None},
             invalid_stores={name: str(fault) for name, fault in faults.items() if fault is not None},
-            host=self.host_of(policy),
+            site=self.site_of(policy),
+            runs_pods=self.pod_defaults is not None,
         )
 
     def host_of(self, policy: BackupPolicy) -> DockerHost | None:
@@ -126,6 +134,27 @@ class Objects:
         if policy.spec.host is None:
             return None
         return resolve_host(policy.spec.host, policy.meta.namespace, self.hosts.values())
+
+    def cluster(self, namespace: str) -> Cluster | None:
+        """The cluster, as far as it runs pods."""
+        return None if self.pod_defaults is None else Cluster(namespace, self.pod_defaults)
+
+    def site_of(self, policy: BackupPolicy) -> Site | None:
+        """Where a policy's Jobs run; None if that is nowhere."""
+        return self.cluster(policy.meta.namespace) if policy.spec.host is None else self.host_of(policy)
+
+    def is_alive(self, job: JobState) -> bool:
+        """Whether what runs a Job was alive when last looked: the agent of its host. The cluster always is."""
+        host = None if job.host is None else self.hosts.get(job.host)
+        return job.is_clusters or (host is not None and is_ready(host))
+
+    def pods_of(self, job: JobState) -> list[PodState]:
+        """The pods of a Job."""
+        return [
+            pod
+            for (namespace, _), pod in self.pods.items()
+            if (namespace, pod.job) == (job.meta.namespace, job.meta.name)
+        ]
 
     def policies_using_store(self, store: Name) -> Iterator[BackupPolicy]:
         """Policies of the store's namespace that write to it."""

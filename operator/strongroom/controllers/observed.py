@@ -16,10 +16,11 @@ from strongroom.controllers.tally import Tally
 from strongroom.controllers.turns import Turns
 from strongroom.domain.hosts import find_engine_trouble
 from strongroom.domain.jobstates import parse_job
-from strongroom.domain.policies import is_ready
+from strongroom.domain.podstates import parse_pod
 from strongroom.domain.runrecords import record_run
+from strongroom.domain.sites import is_ready
 from strongroom.kube.client import Object
-from strongroom.kube.kinds import HOSTS, JOBS, POLICIES, RESTORES, RUNS, STORES, ApiKind
+from strongroom.kube.kinds import HOSTS, JOBS, PODS, POLICIES, RESTORES, RUNS, STORES, ApiKind
 
 Parsed = TypeVar("Parsed")
 
@@ -42,6 +43,7 @@ class Observed(Objects):
             HOSTS: self._remember_host,
             RESTORES: self._remember_restore,
             JOBS: self._remember_job,
+            PODS: self._remember_pod,
         }
         self._drop: dict[ApiKind, Callable[[Name], list[Key]]] = {
             POLICIES: self._drop_policy,
@@ -50,6 +52,7 @@ class Observed(Objects):
             HOSTS: self._drop_host,
             RESTORES: self._drop_restore,
             JOBS: self._drop_job,
+            PODS: self._drop_pod,
         }
 
     def apply(self, kind: ApiKind, type_: str | None, body: Object) -> list[Key]:
@@ -182,7 +185,7 @@ class Observed(Objects):
         name = (key.namespace, key.name)
         before, job = self.jobs.get(name), parse_job(body)
         self.jobs[name] = job
-        touched = [*concerns.owner_of(job), *concerns.in_the_way_of(self, job)]
+        touched = [*concerns.owner_of(job), *concerns.in_the_way_of(self, job), *concerns.followed(job)]
         if job.ending is not None and (before is None or before.ending is None):
             named = ((store.name, self.stores.get((key.namespace, store.name))) for store in job.stores)
             stores = {name: store for name, store in named if store is not None}
@@ -195,6 +198,15 @@ class Observed(Objects):
         if job is None:
             return []
         return [*concerns.owner_of(job), *concerns.copied_for(job), *concerns.waiting(self)]
+
+    def _remember_pod(self, key: Key, body: Object) -> list[Key]:
+        pod = parse_pod(body)
+        self.pods[key.namespace, key.name] = pod
+        return [Key(JOBS, key.namespace, pod.job)] if pod.job is not None else []
+
+    def _drop_pod(self, name: Name) -> list[Key]:
+        pod = self.pods.pop(name, None)
+        return [Key(JOBS, name[0], pod.job)] if pod is not None and pod.job is not None else []
 
 
 def _bearing(host: DockerHost) -> tuple[object, ...]:

@@ -12,10 +12,11 @@ from strongroom.controllers.context import Context
 from strongroom.controllers.dockerhost import reconcile_host
 from strongroom.controllers.keys import Key
 from strongroom.controllers.leadership import LeadershipLost
+from strongroom.controllers.pods import reconcile_job
 from strongroom.controllers.refusing import forget_refusal, note_refusal
 from strongroom.controllers.restorerequest import reconcile_restore
 from strongroom.kube.errors import ApiError, Conflict, Forbidden, Invalid
-from strongroom.kube.kinds import HOSTS, POLICIES, RESTORES, RUNS, STORES, ApiKind
+from strongroom.kube.kinds import HOSTS, JOBS, POLICIES, RESTORES, RUNS, STORES, ApiKind
 from strongroom.kube.subjects import at_work_on
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ RECONCILERS: dict[ApiKind, Reconcile] = {
     STORES: reconcile_store,
     HOSTS: reconcile_host,
     RESTORES: reconcile_restore,
+    JOBS: reconcile_job,
 }
 
 

@@ -16,7 +16,7 @@ from strongroom.domain.drillorders import build_drill_order
 from strongroom.domain.jobs import build_request_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import restore_job_name, safety_run_name
-from strongroom.domain.policies import is_ready, resolve_host
+from strongroom.domain.policies import resolve_host
 from strongroom.domain.restoreorders import (
     Basis,
     build_drop_order,
@@ -43,6 +43,7 @@ from strongroom.domain.restoresteps import (
     Wait,
 )
 from strongroom.domain.runrecords import newest_success
+from strongroom.domain.sites import is_ready
 from strongroom.domain.targets import Target
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, RESTORES, RUNS
@@ -171,10 +172,12 @@ async def _find_jobs(context: Context, request: RestoreRequest) -> dict[Purpose,
 
 async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
     """Make the Job, or adopt the one that is there, unless its target is busy; the step that follows from it."""
-    request = view.request
+    request, host = view.request, view.basis.host
+    if host is None:
+        raise ValueError("no Job is made while its host is not known: that is a problem of the request")
     order = _build_order(view, step.purpose)
     async with context.starting:
-        targets = context.observed.turns.targets_of_order(order, view.basis.host)
+        targets = context.observed.turns.targets_of_order(order, host)
         busy = _busy(context, request, step.purpose, targets)
         if busy is not None:
             return next_step(replace(view.facts, busy=busy))
@@ -183,7 +186,7 @@ async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
                 request,
                 order,
                 _job_purpose(request, step.purpose),
-                view.basis.host,
+                host,
                 context.settings.worker_image,
             )
         except StrongroomError as error:

@@ -25,6 +25,7 @@ from strongroom.controllers.watching import watch
 from strongroom.kube.client import Answer, KubeClient
 from strongroom.kube.connection import NoCluster, connect
 from strongroom.kube.errors import ApiError, Unavailable
+from strongroom.kube.kinds import PODS
 from strongroom.kube.leases import LeaseLock
 from strongroom.kube.pacing import Pace
 from strongroom.kube.refusals import explain
@@ -181,9 +182,21 @@ class _Operator:
 
     async def _list_everything(self, until: set[asyncio.Task[Any]]) -> bool:
         """The first listing, tried until it works: nothing is decided before everything has been seen."""
-        while not await resync(self.context):
+        while not (await self._find_out() and await resync(self.context)):
             if await _first_of(until, timeout_seconds=FIRST_LISTING_SECONDS):
                 return False
+        return True
+
+    async def _find_out(self) -> bool:
+        """Whether the API server is a cluster's, which runs pods; False if it does not answer."""
+        context, about = self.context, "asking what the API server serves"
+        try:
+            runs_pods = await context.client.reads.serves(PODS)
+        except ApiError as error:
+            context.obstacles.note(about, explain(error))
+            return False
+        context.obstacles.clear(about)
+        context.observed.pod_defaults = context.settings.job_defaults if runs_pods else None
         return True
 
     async def _drain(self, parts: set[asyncio.Task[None]]) -> None:

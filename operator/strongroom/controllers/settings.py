@@ -1,13 +1,20 @@
 """How to run the operator, and what time it is."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import yaml
+from pydantic import ValidationError
+
 from strongroom import __version__
+from strongroom.api.jobsettings import JobSettings
+from strongroom.api.resources import describe
 
 Clock = Callable[[], datetime]
+WORKER_IMAGE = f"strongroom:{__version__}"
+"""Operator and worker are of one version."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +43,30 @@ class OperatorSettings:
     """How fast the API server is asked at most, once a burst of twice as many is spent; the Lease's renewals excepted."""
     workers: int = 8
     """Reconciles at the same time."""
-    worker_image: str = f"strongroom:{__version__}"
+    worker_image: str = WORKER_IMAGE
     """Image of Jobs that run in containers."""
+    job_defaults: JobSettings = field(default_factory=JobSettings)
+    """The pods of Jobs that a cluster runs, where a policy says nothing."""
+
+
+def read_job_defaults(path: Path | None) -> JobSettings:
+    """The settings in a file of YAML or JSON. Raises SettingsError, which names file and field."""
+    if path is None:
+        return JobSettings()
+    try:
+        said = yaml.safe_load(path.read_text()) or {}
+        unknown = sorted(set(said) - {info.alias or name for name, info in JobSettings.model_fields.items()})
+        if unknown:
+            raise SettingsError(f"--job-defaults {path}: unknown field {', '.join(map(str, unknown))}")
+        return JobSettings.model_validate(said)
+    except ValidationError as error:
+        raise SettingsError(f"--job-defaults {path}: {describe(error, 'job')}") from error
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise SettingsError(f"--job-defaults {path}: {error}") from error
+
+
+class SettingsError(Exception):
+    """What an operator was told makes no sense."""
 
 
 def system_clock() -> datetime:

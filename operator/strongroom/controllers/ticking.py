@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER
 from strongroom.controllers.concerns import everything
 from strongroom.controllers.context import Context
-from strongroom.controllers.keys import WATCHED, Key, key_of
+from strongroom.controllers.keys import OWN, Key, key_of, watched
 from strongroom.controllers.settings import Clock
 from strongroom.kube.client import KubeClient
 from strongroom.kube.errors import ApiError
-from strongroom.kube.kinds import JOBS, ApiKind
+from strongroom.kube.kinds import ApiKind
 from strongroom.kube.refusals import explain
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,8 @@ async def resync(context: Context) -> bool:
     One that cannot be listed does not hold up the others: what is known of it may be old.
     """
     scopes = context.settings.namespaces or (None,)
-    listed = [await _try_to_list(context, kind, scopes) for kind in WATCHED]
+    kinds = watched(runs_pods=context.observed.pod_defaults is not None)
+    listed = [await _try_to_list(context, kind, scopes) for kind in kinds]
     add_everything(context)
     return all(listed)
 
@@ -118,7 +119,7 @@ def add_everything(context: Context) -> None:
 
 async def _relist(context: Context, kind: ApiKind, scopes: tuple[str | None, ...]) -> None:
     client: KubeClient = context.client.reads
-    labels = OWN_JOBS if kind == JOBS else None
+    labels = OWN_JOBS if kind in OWN else None
     present: set[Key] = set()
     versions: list[int] = []
     for scope in scopes:

@@ -1,14 +1,16 @@
 """Who must wait for whom? Policies and Jobs that touch the same targets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from strongroom.api.resources import BackupPolicy, DockerHost
+from strongroom.api.dockerhost import DatabaseService
+from strongroom.api.resources import BackupPolicy
 from strongroom.api.workorder import WorkOrder
 from strongroom.controllers.keys import Key
 from strongroom.controllers.objects import Name, Objects
 from strongroom.controllers.targetindex import TargetIndex
 from strongroom.domain.jobstates import JobState, find_work
-from strongroom.domain.policies import host_identity
+from strongroom.domain.policies import site_identity
+from strongroom.domain.sites import Cluster, Site
 from strongroom.domain.targets import Place, Target, Work, find_targets, overlap
 from strongroom.kube.kinds import POLICIES
 
@@ -31,10 +33,9 @@ class Turns:
 
     def targets_of(self, policy: BackupPolicy) -> tuple[Target, ...]:
         """What the policy's runs would touch now."""
-        host = self._objects.host_of(policy)
+        site = self._objects.site_of(policy)
         work = Work(policy.meta.namespace, policy.meta.name, policy.spec.sources, policy.spec.hooks)
-        databases = () if host is None else host.status.databases
-        return find_targets(work, Place(host_identity(policy, host), databases))
+        return find_targets(work, Place(site_identity(policy, site), _databases(site)))
 
     def sharing(self, policy: Name) -> list[str]:
         """Other policies that touch a target of this one, as people name them."""
@@ -49,13 +50,12 @@ class Turns:
                 return other.whom
         return None
 
-    def targets_of_order(self, order: WorkOrder, host: DockerHost | None) -> tuple[Target, ...]:
-        """What an order touches on that host."""
+    def targets_of_order(self, order: WorkOrder, site: Site | None) -> tuple[Target, ...]:
+        """What an order touches there."""
         work = find_work(order)
-        if work is None or host is None:
+        if work is None or site is None:
             return ()
-        identity = f"{host.meta.namespace}/{host.meta.name}"
-        return find_targets(work, Place(identity, host.status.databases))
+        return find_targets(work, Place("/".join(site.key), _databases(site)))
 
     def _targets_of_job(self, job: JobState) -> tuple[Target, ...]:
         """What a Job touches, by its order: the policy may have changed since. The host's containers are those of now."""
@@ -63,3 +63,8 @@ class Turns:
             return ()
         host = None if job.host is None else self._objects.hosts.get(job.host)
         return find_targets(job.work, Place(job.seen_from, () if host is None else host.status.databases))
+
+
+def _databases(site: Site | None) -> Sequence[DatabaseService]:
+    """What the host's agent found; nobody looks around in a cluster."""
+    return () if site is None or isinstance(site, Cluster) else site.status.databases

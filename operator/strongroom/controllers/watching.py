@@ -14,13 +14,13 @@ import kopf
 from strongroom import __version__
 from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER
 from strongroom.controllers.context import Context
-from strongroom.controllers.keys import WATCHED
+from strongroom.controllers.keys import OWN, watched
 from strongroom.controllers.ticking import resync
 from strongroom.kube.client import PAGE_SIZE, Object
 from strongroom.kube.connection import Login, read_login
 from strongroom.kube.errors import ApiError
 from strongroom.kube.following import pause_seconds
-from strongroom.kube.kinds import JOBS, ApiKind
+from strongroom.kube.kinds import ApiKind
 from strongroom.kube.permissions import Permission
 from strongroom.kube.refusals import Refusal
 from strongroom.kube.sessions import build_session
@@ -97,7 +97,7 @@ def _build_registry(context: Context, loop: asyncio.AbstractEventLoop) -> kopf.O
         async def see(event: kopf.RawEvent, **_: object) -> None:
             loop.call_soon_threadsafe(take_in, kind, event["type"], dict(event["object"]))
 
-    for kind in WATCHED:
+    for kind in watched(runs_pods=context.observed.pod_defaults is not None):
         follow(kind)
     return registry
 
@@ -108,7 +108,9 @@ def _build_settings() -> kopf.OperatorSettings:
     settings.posting.loggers = False
     # No right at the cluster scope is needed: neither namespaces nor CRDs are looked at.
     settings.scanning.disabled = True
-    settings.watching.label_selectors[JOBS.group, JOBS.version, JOBS.plural] = f"{MANAGED_BY_LABEL}={MANAGER}"
+    for kind in OWN:
+        ours = f"{MANAGED_BY_LABEL}={MANAGER}"
+        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = ours
     settings.watching.chunk_size = PAGE_SIZE
     settings.watching.server_timeout = 300
     settings.watching.reconnect_backoff = 1.0

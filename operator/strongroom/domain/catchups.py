@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from strongroom.api.conditions import READY, find_condition
-from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost
+from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore
 from strongroom.domain.copies import PRUNED
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 from strongroom.domain.holdings import Wanted
 from strongroom.domain.jobstates import JobState
+from strongroom.domain.sites import Cluster, Site
 
 MOST_AT_ONCE = 2
 """Jobs that copy to one store at a time, of all policies together."""
@@ -79,11 +80,16 @@ def _ready_since(store: BackupStore | None) -> datetime | None:
     return ready.last_transition_time if ready is not None and ready.status == "True" else None
 
 
-def has_place(host: DockerHost, jobs: Iterable[JobState]) -> bool:
-    """Whether the host may copy one more: nothing waits there, and one of its places, if it has several, stays free for the rest."""
-    own = [job for job in jobs if job.host == host.key and job.ending is None]
+def has_place(site: Site, jobs: Iterable[JobState]) -> bool:
+    """Whether the host may copy one more: nothing waits there, and one of its places, if it has several, stays free for the rest.
+
+    A cluster has room of its own judgement.
+    """
+    if isinstance(site, Cluster):
+        return True
+    own = [job for job in jobs if job.host == site.key and job.ending is None]
     copying = sum(job.catch_up is not None for job in own)
-    return not any(map(_waits, own)) and copying < max(1, host.spec.max_concurrent_jobs - 1)
+    return not any(map(_waits, own)) and copying < max(1, site.spec.max_concurrent_jobs - 1)
 
 
 def yields_at(job: JobState, others: Iterable[JobState]) -> datetime | None:

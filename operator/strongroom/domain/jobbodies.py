@@ -4,13 +4,13 @@ The order stands in an annotation of the pod template; a cluster projects it int
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from strongroom.api.errors import Reason, StrongroomError
-from strongroom.api.fields import SecretKeyReference
 from strongroom.api.group import API_VERSION
+from strongroom.api.jobsettings import JobSettings
 from strongroom.api.labels import (
     AGENT_MANAGER,
     HOST_LABEL,
@@ -18,15 +18,19 @@ from strongroom.api.labels import (
     MANAGED_BY_LABEL,
     MANAGER,
     NO_NODE,
+    START_DEADLINE_ANNOTATION,
     WORK_ORDER_ANNOTATION,
 )
-from strongroom.api.resources import DockerHost, ObjectMeta
+from strongroom.api.resources import ObjectMeta
 from strongroom.api.workorder import WorkOrder
+from strongroom.domain.podbodies import build_pod
+from strongroom.domain.sites import Cluster, Site
 
 Body = dict[str, Any]
-MOUNT = "/strongroom"
 LONGEST_ORDER_BYTES = 200_000
 """Annotations of an object may take 256 KiB together."""
+FORGOTTEN_SECONDS = 7 * 86_400
+"""An ended Job that nobody removed goes by itself: long after an operator that was away for a weekend has read it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class JobPlan:
     labels: dict[str, str]
     order: WorkOrder
     backoff_limit: int
+    site: Site
+    settings: JobSettings | None = None
+    """Of the pod in a cluster, over the cluster's defaults."""
 
 
 def build_body(plan: JobPlan, image: str) -> Body:
@@ -55,20 +62,43 @@ def build_body(plan: JobPlan, image: str) -> Body:
         "backoffLimit": plan.backoff_limit,
         "activeDeadlineSeconds": plan.order.deadline_seconds,
         "podFailurePolicy": {"rules": [_fatal_exit_codes()]},
-        "template": {
+    }
+    annotations: dict[str, str] = {}
+    if isinstance(plan.site, Cluster):
+        settings = (plan.settings or JobSettings()).over(plan.site.defaults)
+        # What takes a pod away without its fault, such as an eviction, counts for no attempt.
+        taken = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
+        spec["podFailurePolicy"]["rules"].append(taken)
+        spec["ttlSecondsAfterFinished"] = FORGOTTEN_SECONDS
+        if settings.start_deadline is not None:
+            annotations[START_DEADLINE_ANNOTATION] = settings.start_deadline
+        meta = {
+            "labels": {**settings.pod_labels, **labels},
+            "annotations": {**settings.pod_annotations, WORK_ORDER_ANNOTATION: text},
+        }
+        spec["template"] = {
+            "metadata": meta,
+            "spec": build_pod(plan.order, settings, image, plan.site.node),
+        }
+    else:
+        labels |= {HOST_LABEL: plan.site.meta.name, HOST_NAMESPACE_LABEL: plan.site.meta.namespace}
+        spec["template"] = {
             "metadata": {"labels": labels, "annotations": {WORK_ORDER_ANNOTATION: text}},
-            "spec": _pod(plan.order.secrets(), image),
-        },
-    }
-    if HOST_LABEL in labels:
+            "spec": _host_template(image),
+        }
         _leave_to_agent(spec)
-    meta = {
-        "name": plan.name,
-        "namespace": plan.namespace,
-        "labels": labels,
-        "ownerReferences": [plan.owner],
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": plan.name,
+            "namespace": plan.namespace,
+            "labels": labels,
+            **({"annotations": annotations} if annotations else {}),
+            "ownerReferences": [plan.owner],
+        },
+        "spec": spec,
     }
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
 
 
 def _leave_to_agent(spec: Body) -> None:
@@ -97,61 +127,12 @@ def _fatal_exit_codes() -> Body:
     }
 
 
-def _pod(secrets: Iterable[SecretKeyReference], image: str) -> Body:
-    keys: dict[str, list[str]] = {}
-    for reference in secrets:
-        keys.setdefault(reference.name, []).append(reference.key)
-    volumes: list[Body] = [
-        {
-            "name": "order",
-            "downwardAPI": {
-                "items": [
-                    {
-                        "path": "order.json",
-                        "fieldRef": {"fieldPath": f"metadata.annotations['{WORK_ORDER_ANNOTATION}']"},
-                    }
-                ]
-            },
-        },
-        {"name": "result", "emptyDir": {}},
-        {"name": "scratch", "emptyDir": {}},
-    ]
-    mounts: list[Body] = [
-        {"name": "order", "mountPath": f"{MOUNT}/order", "readOnly": True},
-        {"name": "result", "mountPath": f"{MOUNT}/result"},
-        {"name": "scratch", "mountPath": f"{MOUNT}/scratch"},
-    ]
-    for index, (name, wanted) in enumerate(sorted(keys.items())):
-        items = [{"key": key, "path": key} for key in sorted(wanted)]
-        secret = {"secretName": name, "defaultMode": 0o400, "items": items}
-        volumes.append({"name": f"secret-{index}", "secret": secret})
-        mounts.append({"name": f"secret-{index}", "mountPath": f"{MOUNT}/secrets/{name}", "readOnly": True})
+def _host_template(image: str) -> Body:
+    """What the API asks of a pod's template: the agent reads the order alone, and runs it in its own way."""
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "containers": [_container(mounts, image)],
-        "volumes": volumes,
-    }
-
-
-def _container(mounts: list[Body], image: str) -> Body:
-    return {
-        "name": "worker",
-        "image": image,
-        "args": [
-            "worker",
-            *("--order", f"{MOUNT}/order/order.json"),
-            *("--secrets", f"{MOUNT}/secrets"),
-            *("--result", f"{MOUNT}/result/result.json"),
-            *("--scratch", f"{MOUNT}/scratch"),
-        ],
-        "volumeMounts": mounts,
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "containers": [{"name": "worker", "image": image, "args": ["worker"]}],
     }
 
 
@@ -166,13 +147,6 @@ def build_owner(kind: str, meta: ObjectMeta) -> Body:
         # True would need a right on the owner's finalizers where clusters enforce it.
         "blockOwnerDeletion": False,
     }
-
-
-def build_host_labels(host: DockerHost | None) -> dict[str, str]:
-    """Whom a Job is addressed to; nothing for one that runs in the cluster."""
-    if host is None:
-        return {}
-    return {HOST_LABEL: host.meta.name, HOST_NAMESPACE_LABEL: host.meta.namespace}
 
 
 def label_value(name: str) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from strongroom.api.fields import SecretKeyReference, parse_duration
 from strongroom.api.labels import POLICY_LABEL, REQUEST_LABEL, RUN_LABEL, STORE_LABEL
-from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost, RestoreRequest
+from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, RestoreRequest
 from strongroom.api.workorder import BackupOrder, CatalogueOrder, CatchUpOrder, OrderStore, WorkOrder
 from strongroom.domain.adoption import readable_uids
-from strongroom.domain.jobbodies import Body, JobPlan, build_body, build_host_labels, build_owner, label_value
+from strongroom.domain.jobbodies import Body, JobPlan, build_body, build_owner, label_value
 from strongroom.domain.names import (
     catch_up_job_name,
     check_job_name,
@@ -18,6 +18,7 @@ from strongroom.domain.names import (
     sync_job_name,
 )
 from strongroom.domain.safety import safety_spec
+from strongroom.domain.sites import Site
 
 CHECK_DEADLINE = timedelta(minutes=5)
 SYNC_DEADLINE = timedelta(hours=1)
@@ -37,7 +38,7 @@ def build_job(
     run: BackupRun,
     policy: BackupPolicy,
     stores: Sequence[BackupStore],
-    host: DockerHost | None,
+    site: Site,
     held_runs: Iterable[str],
     image: str,
 ) -> Body:
@@ -50,15 +51,17 @@ def build_job(
         name=job_name(run.meta.name, run.meta.uid),
         namespace=run.meta.namespace,
         owner=build_owner("BackupRun", run.meta),
-        labels=labels | build_host_labels(host),
+        labels=labels,
         order=_backup_order(run, policy, stores, held_runs),
         backoff_limit=policy.spec.backoff_limit,
+        site=site,
+        settings=policy.spec.job,
     )
     return build_body(plan, image)
 
 
 def build_catch_up_job(
-    run: BackupRun, policy: BackupPolicy, stores: Sequence[BackupStore], host: DockerHost, image: str
+    run: BackupRun, policy: BackupPolicy, stores: Sequence[BackupStore], site: Site, image: str
 ) -> Body:
     """The Job of the next attempt to copy a run's recovery point to those of the stores that lack it. It reads no source."""
     status = run.status
@@ -84,15 +87,16 @@ def build_catch_up_job(
         name=catch_up_job_name(run.meta.name, run.meta.uid, attempts + 1),
         namespace=run.meta.namespace,
         owner=build_owner("BackupRun", run.meta),
-        labels={POLICY_LABEL: policy.meta.name, RUN_LABEL: label_value(run.meta.name)}
-        | build_host_labels(host),
+        labels={POLICY_LABEL: policy.meta.name, RUN_LABEL: label_value(run.meta.name)},
         order=order,
         backoff_limit=CATCH_UP_RETRIES,
+        site=site,
+        settings=policy.spec.job,
     )
     return build_body(plan, image)
 
 
-def build_store_check_job(store: BackupStore, host: DockerHost, moment: datetime, image: str) -> Body:
+def build_store_check_job(store: BackupStore, site: Site, moment: datetime, image: str) -> Body:
     """The Job that looks at a store from a host: list, write, read back and delete a probe."""
     order = WorkOrder(
         kind="CheckStore",
@@ -101,48 +105,52 @@ def build_store_check_job(store: BackupStore, host: DockerHost, moment: datetime
         stores=[OrderStore(name=store.meta.name, spec=store.spec)],
         deadline_seconds=int(CHECK_DEADLINE.total_seconds()),
     )
-    where = f"{host.meta.namespace}/{host.meta.name}"
+    where = "/".join(site.key)
     plan = JobPlan(
         name=check_job_name(store.meta.name, store.meta.uid, where, moment),
         namespace=store.meta.namespace,
         owner=build_owner("BackupStore", store.meta),
-        labels={STORE_LABEL: store.meta.name} | build_host_labels(host),
+        labels={STORE_LABEL: store.meta.name},
         order=order,
         backoff_limit=0,
+        site=site,
     )
     return build_body(plan, image)
 
 
 def build_request_job(
-    request: RestoreRequest, order: WorkOrder, purpose: str, host: DockerHost | None, image: str
+    request: RestoreRequest, order: WorkOrder, purpose: str, site: Site, image: str
 ) -> Body:
     """The Job that plans a restore, carries it out, or drops what it replaced. Raises as `build_job` does."""
     plan = JobPlan(
         name=restore_job_name(request.meta.name, request.meta.uid, purpose),
         namespace=request.meta.namespace,
         owner=build_owner("RestoreRequest", request.meta),
-        labels={REQUEST_LABEL: label_value(request.meta.name)} | build_host_labels(host),
+        labels={REQUEST_LABEL: label_value(request.meta.name)},
         order=order,
         backoff_limit=request.spec.backoff_limit,
+        site=site,
     )
     return build_body(plan, image)
 
 
-def build_drill_job(policy: BackupPolicy, order: WorkOrder, name: str, host: DockerHost, image: str) -> Body:
+def build_drill_job(policy: BackupPolicy, order: WorkOrder, name: str, site: Site, image: str) -> Body:
     """The Job of a drill. It is not tried again by itself: a backup that does not restore does not restore twice."""
     plan = JobPlan(
         name=name,
         namespace=policy.meta.namespace,
         owner=build_owner("BackupPolicy", policy.meta),
-        labels={POLICY_LABEL: policy.meta.name} | build_host_labels(host),
+        labels={POLICY_LABEL: policy.meta.name},
         order=order,
         backoff_limit=0,
+        site=site,
+        settings=policy.spec.job,
     )
     return build_body(plan, image)
 
 
 def build_catalogue_job(
-    store: BackupStore, host: DockerHost, part: CataloguePart, keys: Sequence[SecretKeyReference], image: str
+    store: BackupStore, site: Site, part: CataloguePart, keys: Sequence[SecretKeyReference], image: str
 ) -> Body:
     """The Job that tells what a store holds of its namespace, or a part of it. `keys` are those whose signatures count."""
     order = WorkOrder(
@@ -153,14 +161,15 @@ def build_catalogue_job(
         catalogue=CatalogueOrder(after=part.after, trusted_keys=list(keys)),
         deadline_seconds=int(SYNC_DEADLINE.total_seconds()),
     )
-    where = f"{host.meta.namespace}/{host.meta.name}"
+    where = "/".join(site.key)
     plan = JobPlan(
         name=sync_job_name(store.meta.name, store.meta.uid, where, part.began, part.after),
         namespace=store.meta.namespace,
         owner=build_owner("BackupStore", store.meta),
-        labels={STORE_LABEL: store.meta.name} | build_host_labels(host),
+        labels={STORE_LABEL: store.meta.name},
         order=order,
         backoff_limit=0,
+        site=site,
     )
     return build_body(plan, image)
 

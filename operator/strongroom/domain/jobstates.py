@@ -1,5 +1,6 @@
 """Jobs as the operator sees them: what was ordered, how far it is, how it ended."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +12,14 @@ from strongroom.api.labels import (
     CLAIM_ANNOTATION,
     HOST_LABEL,
     HOST_NAMESPACE_LABEL,
+    LOST_ANNOTATION,
     PROGRESS_ANNOTATION,
     REQUEST_LABEL,
     RESULT_ANNOTATION,
     RUN_LABEL,
+    START_DEADLINE_ANNOTATION,
     STORE_LABEL,
+    TROUBLE_ANNOTATION,
     WORK_ORDER_ANNOTATION,
 )
 from strongroom.api.resources import ObjectMeta
@@ -23,6 +27,7 @@ from strongroom.api.result import Progress
 from strongroom.api.workorder import CatchUpOrder, OrderStore, WorkOrder
 from strongroom.domain.jobbodies import is_left_to_agent
 from strongroom.domain.policies import LONGEST_DEADLINE
+from strongroom.domain.sites import CLUSTER
 from strongroom.domain.targets import Work
 
 
@@ -34,6 +39,15 @@ class Ending:
     reason: str
     message: str
     time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the operator has noted on a Job of the cluster."""
+
+    reason: str
+    message: str
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,19 @@ class JobState:
     progress: Progress | None
     result: str | None
     """The worker's result as written: judged where it is used."""
+    own_ending: Ending | None = None
+    """What the Job's own status says. Of a Job of the cluster, `ending` waits until what its pods have left was brought to it."""
+    lost: Word | None = None
+    """Why the cluster's pod left no result."""
+    trouble: Word | None = None
+    """Why the cluster's pod does not start."""
+    start_deadline: str | None = None
+    """How long it may take to start."""
+
+    @property
+    def is_clusters(self) -> bool:
+        """Whether the cluster itself runs it."""
+        return self.host is None
 
     @property
     def kind(self) -> str | None:
@@ -87,7 +114,7 @@ class JobState:
     @property
     def seen_from(self) -> str:
         """Where it runs, as one word."""
-        return "/".join(self.host or (self.meta.namespace, "(cluster)"))
+        return "/".join(self.host or (self.meta.namespace, CLUSTER))
 
     @property
     def stores(self) -> tuple[OrderStore, ...]:
@@ -123,6 +150,9 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
     host_key = (meta.labels.get(HOST_NAMESPACE_LABEL, meta.namespace), host) if host else None
     order = _parse_order(spec)
     counts = (int(status.get(key) or 0) for key in ("active", "failed", "succeeded"))
+    ending, result = _parse_ending(status), meta.annotations.get(RESULT_ANNOTATION)
+    lost = _parse_word(meta.annotations.get(LOST_ANNOTATION))
+    is_told = host_key is not None or result is not None or lost is not None
     return JobState(
         meta=meta.model_copy(update={"annotations": {}}),
         run=meta.labels.get(RUN_LABEL),
@@ -131,12 +161,17 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
         host=host_key,
         is_left_to_agent=is_left_to_agent(spec),
         order=order,
-        deadline=_deadline(spec, order),
+        # Bringing it what its pods left is our own work: that we were away for long must not make it overdue.
+        deadline=_deadline(spec, order) if is_told or ending is None else LONGEST_DEADLINE,
         started=_started(spec, status, meta.annotations),
         attempts=sum(counts),
-        ending=_parse_ending(status),
+        ending=ending if is_told else None,
         progress=_parse_progress(meta.annotations.get(PROGRESS_ANNOTATION)),
-        result=meta.annotations.get(RESULT_ANNOTATION),
+        result=result,
+        own_ending=ending,
+        lost=lost,
+        trouble=_parse_word(meta.annotations.get(TROUBLE_ANNOTATION)),
+        start_deadline=meta.annotations.get(START_DEADLINE_ANNOTATION),
     )
 
 
@@ -149,7 +184,7 @@ def _started(spec: Mapping[str, Any], status: Mapping[str, Any], notes: Mapping[
 def _deadline(spec: Mapping[str, Any], order: WorkOrder | None) -> timedelta:
     """Bounded, because anybody may make a Job with our label: one must not lie beyond the calendar."""
     ordered = order.deadline_seconds if order is not None else 0
-    seconds = int(spec.get("activeDeadlineSeconds") or ordered)
+    seconds = int(ordered or spec.get("activeDeadlineSeconds") or 0)  # the Job's own is cut to give one up
     return timedelta(seconds=min(seconds, LONGEST_DEADLINE.total_seconds()))
 
 
@@ -165,6 +200,16 @@ def _parse_progress(text: str | None) -> Progress | None:
     try:
         return Progress.model_validate_json(text) if text else None
     except ValidationError:
+        return None
+
+
+def _parse_word(text: str | None) -> Word | None:
+    try:
+        said = json.loads(text) if text else None
+        if not isinstance(said, dict):
+            return None
+        return Word(str(said.get("reason")), str(said.get("message")), _time(said.get("since")))
+    except ValueError:
         return None
 
 

@@ -6,10 +6,37 @@ from collections.abc import Collection, Iterable, Mapping
 from strongroom.api.backupstore import BackupStoreSpec
 
 Place = tuple[str, ...]
+_OCCUPIED = frozenset(
+    [
+        "",
+        "bin",
+        "boot",
+        "dev",
+        "etc",
+        "home",
+        "lib",
+        "lib32",
+        "lib64",
+        "libx32",
+        "opt",
+        "proc",
+        "root",
+        "run",
+        "sbin",
+        "strongroom",
+        "sys",
+        "tmp",
+        "usr",
+        "var",
+    ]
+)
+"""Folders of the worker's image, and those that it makes."""
 
 
 def place_of(store: BackupStoreSpec) -> Place:
     """What tells apart the stores that are used from one host. SFTP and rsync to one folder of one server are one place."""
+    if store.local is not None and store.local.persistent_volume_claim is not None:
+        return "claim", store.local.persistent_volume_claim
     if store.local is not None:
         return "local", posixpath.normpath(store.local.path)
     if store.s3 is not None:
@@ -39,4 +66,17 @@ def share_a_place(
     (first, first_hosts), (second, second_hosts) = one, other
     if place_of(first) != place_of(second):
         return False
-    return first.local is None or not set(first_hosts).isdisjoint(second_hosts)
+    return place_of(first)[0] != "local" or not set(first_hosts).isdisjoint(second_hosts)
+
+
+def find_local_fault(store: BackupStoreSpec) -> str | None:
+    """What is wrong with a folder as a store for Jobs of a cluster, in words; None for other stores."""
+    local = store.local
+    if local is None:
+        return None
+    if local.persistent_volume_claim is None:
+        return "a folder of a machine is no store for the cluster's Jobs: name a persistentVolumeClaim"
+    top = posixpath.normpath(local.path).split("/")[1]
+    if top in _OCCUPIED:
+        return f"local.path: the claim is mounted there, and /{top or ''} is the worker's own: choose another, such as /backups"
+    return None

@@ -13,9 +13,10 @@ from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
 from strongroom.domain.adoption import adopted_uids
 from strongroom.domain.drillapplications import find_application_trouble
 from strongroom.domain.hosts import find_engine_trouble
-from strongroom.domain.places import find_twins
+from strongroom.domain.places import find_local_fault, find_twins
 from strongroom.domain.recipients import find_recipient_trouble
 from strongroom.domain.schedule import find_zone, parse_schedule
+from strongroom.domain.sites import CLUSTER, Cluster, Site, is_ready
 
 LONGEST_DEADLINE = timedelta(days=30)
 LONGEST_POLICY_NAME = 63
@@ -32,12 +33,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a policy refers to, as it is now: the stores that exist by name, and the host that its Jobs would go to."""
+    """What a policy refers to, as it is now: the stores that exist by name, and where its Jobs would run."""
 
     stores: Mapping[str, BackupStore] = field(default_factory=dict)
     invalid_stores: Mapping[str, str] = field(default_factory=dict)
     """Stores that exist and cannot be read: their fault in words."""
-    host: DockerHost | None = None
+    site: Site | None = None
+    runs_pods: bool = False
+    """Whether the API server is a cluster's."""
 
     def specs(self) -> dict[str, BackupStoreSpec]:
         """The stores' specifications by name."""
@@ -54,7 +57,7 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
         message = f"{unsupported} is set"
         yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}")
     yield from _store_problems(policy.spec, around)
-    yield from _host_problems(policy, around)
+    yield from _site_problems(policy, around)
     yield from _store_states(policy.spec, around)
     yield from _drill_problems(policy.spec)
     yield from _unreadable_adoption(policy)
@@ -79,17 +82,9 @@ def resolve_host(name: str, namespace: str, hosts: Iterable[DockerHost]) -> Dock
     return next(own, None) or min(allowing, key=lambda host: host.key, default=None)
 
 
-def is_ready(host: DockerHost) -> bool:
-    """Whether the host's agent was alive when last looked."""
-    condition = find_condition(host.status.conditions, READY)
-    return condition is not None and condition.status == "True"
-
-
-def host_identity(policy: BackupPolicy, host: DockerHost | None) -> str:
+def site_identity(policy: BackupPolicy, site: Site | None) -> str:
     """Where the policy's Jobs run, as one word: names such as localhost or `db` mean something else elsewhere."""
-    if host is not None:
-        return f"{host.meta.namespace}/{host.meta.name}"
-    return f"{policy.meta.namespace}/{policy.spec.host or '(cluster)'}"
+    return "/".join((policy.meta.namespace, policy.spec.host or CLUSTER) if site is None else site.key)
 
 
 def is_clock_suspect(last_slot: datetime | None, now: datetime, tolerance: timedelta) -> bool:
@@ -203,22 +198,79 @@ def _store_problems(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Pr
         yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
 
 
-def _host_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Problem]:
-    wanted = policy.spec.host
+def _site_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Problem]:
+    """What keeps its Jobs from running where they should."""
+    wanted, site = policy.spec.host, around.site
     if wanted is None:
-        message = "spec.host is not set, and this version does not run Jobs in a cluster"
-        yield Problem(Reason.Unsupported, f"{message}. Name a DockerHost (kubectl get dockerhosts).")
-    elif around.host is None:
+        yield from find_cluster_problems(policy.spec, around.specs(), runs_pods=around.runs_pods)
+        return
+    yield from _misplaced_claims(policy.spec, around.specs())
+    if site is None:
         message = f"spec.host: there is no DockerHost {wanted} that serves namespace {policy.meta.namespace}"
         yield Problem(Reason.HostNotFound, f"{message}. {Reason.HostNotFound.hint}")
-    elif not is_ready(around.host):
+    elif not is_ready(site):
         message = f"spec.host: the agent of DockerHost {wanted} is not alive"
         yield Problem(Reason.HostNotReady, f"{message}. {Reason.HostNotReady.hint}")
-    elif policy.spec.needs_engine and (trouble := find_engine_trouble(around.host)) is not None:
+    elif (
+        not isinstance(site, Cluster)
+        and policy.spec.needs_engine
+        and (trouble := find_engine_trouble(site)) is not None
+    ):
         message = (
             f"spec.host: the Docker Engine of DockerHost {wanted} cannot be used: {trouble.removesuffix('.')}"
         )
         yield Problem(Reason.EngineUnreachable, f"{message}. {Reason.EngineUnreachable.hint}")
+
+
+def _misplaced_claims(spec: BackupPolicySpec, stores: Mapping[str, BackupStoreSpec]) -> Iterator[Problem]:
+    """Claims are a cluster's: no Docker host can mount them."""
+    for source in spec.sources:
+        if source.files is not None and source.files.persistent_volume_claim is not None:
+            yield _invalid(
+                f"spec.sources: {source.name} is a persistentVolumeClaim, which DockerHost {spec.host} cannot mount: "
+                "leave spec.host out"
+            )
+    for name in spec.stores:
+        local = stores[name].local if name in stores else None
+        if local is not None and local.persistent_volume_claim is not None:
+            yield _invalid(
+                f"spec.stores: BackupStore {name} lies in a persistentVolumeClaim, which DockerHost {spec.host} cannot mount: "
+                "leave spec.host out, or name a store of the host"
+            )
+
+
+def find_cluster_problems(
+    spec: BackupPolicySpec, stores: Mapping[str, BackupStoreSpec], *, runs_pods: bool
+) -> Iterator[Problem]:
+    """What keeps the cluster from running the policy's Jobs."""
+    if not runs_pods:
+        message = "spec.host is not set, and this API server runs no pods"
+        yield Problem(Reason.Unsupported, f"{message}. Name a DockerHost (kubectl get dockerhosts).")
+        return
+    if spec.hooks is not None or any(source.hooks is not None for source in spec.sources):
+        yield _unsupported_in_cluster("hooks stop and enter containers of a Docker host")
+    for source in spec.sources:
+        postgres, files = source.postgres, source.files
+        if postgres is not None and postgres.host is None:
+            yield _unsupported_in_cluster(f"source {source.name}: reach the server by postgres.host")
+        elif files is not None and files.persistent_volume_claim is None:
+            yield _unsupported_in_cluster(f"source {source.name}: files are those of a persistentVolumeClaim")
+        elif source.config is not None:
+            yield _unsupported_in_cluster(f"source {source.name}: config reads files of a Docker host")
+    for name in spec.stores:
+        if name in stores and (fault := find_local_fault(stores[name])) is not None:
+            yield _invalid(f"spec.stores: BackupStore {name}: {fault}")
+
+
+def _unsupported_in_cluster(words: str) -> Problem:
+    return Problem(
+        Reason.Unsupported,
+        f"without spec.host the cluster runs the Jobs: {words}. Change it, or set spec.host.",
+    )
+
+
+def _invalid(message: str) -> Problem:
+    return Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}")
 
 
 def _store_states(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Problem]:

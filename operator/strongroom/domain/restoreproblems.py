@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from strongroom.api.errors import Reason, excerpt
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import RestoreRequest
-from strongroom.domain.policies import LONGEST_DEADLINE, Problem, is_ready
+from strongroom.domain.policies import LONGEST_DEADLINE, Problem
 from strongroom.domain.restoreorders import Basis, build_targets, goes_elsewhere
 from strongroom.domain.restores import keeps_replaced
+from strongroom.domain.sites import is_ready
 
 
 def find_problem(request: RestoreRequest, basis: Basis) -> Problem | None:

@@ -9,7 +9,7 @@ from strongroom.api.errors import Reason
 from strongroom.api.fields import format_duration, format_time
 from strongroom.api.resources import BackupPolicy, BackupRun
 from strongroom.api.result import Progress
-from strongroom.domain.jobstates import JobState
+from strongroom.domain.jobstates import JobState, Word
 from strongroom.domain.policies import Problem
 from strongroom.domain.runrecords import is_found
 from strongroom.domain.schedule import SHORTEST_STARTING_DEADLINE, jitter_offset
@@ -70,6 +70,8 @@ class Follow:
     until: datetime
     awaited: str | None = None
     """The agent that has not taken the Job yet."""
+    trouble: Word | None = None
+    """Why the cluster's pod does not start."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,9 @@ def _attend(facts: RunFacts, job: JobState) -> Step:
         stage = job.progress.stage if job.progress is not None else None
         phase: Literal["Running", "Verifying"] = "Verifying" if stage in _VERIFYING_STAGES else "Running"
         awaited = _agent(job, is_alive=facts.host_is_alive) if job.started is None else None
-        return Follow(phase, job.meta.name, job.created, job.attempts, job.progress, until, awaited)
+        return Follow(
+            phase, job.meta.name, job.created, job.attempts, job.progress, until, awaited, job.trouble
+        )
     if job.result is not None:  # the agent died between its two writes
         return Finish(judge_job(job, uid))
     return Finish(_judge_overdue(job, host_is_alive=facts.host_is_alive))

@@ -26,7 +26,7 @@ def build_status(run: BackupRun, step: Step, policy: BackupPolicy | None, now: d
                 "start_time": step.started,
                 "progress": step.progress,
             }
-            outcome = _Outcome(None, step.phase, _under_way(step))
+            outcome = _Outcome(None, step.trouble.reason if step.trouble else step.phase, _under_way(step))
         case Finish():
             verdict = step.verdict
             changes = _ended(verdict, now)
@@ -36,6 +36,8 @@ def build_status(run: BackupRun, step: Step, policy: BackupPolicy | None, now: d
 
 
 def _under_way(step: Follow) -> str:
+    if step.trouble is not None:
+        return f"Job {step.job} does not start: {step.trouble.message}"
     if step.awaited is not None:
         return f"Job {step.job} waits for {step.awaited}."
     attempt = f", attempt {step.attempts}" if step.attempts > 1 else ""

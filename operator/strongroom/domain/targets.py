@@ -103,6 +103,8 @@ def _file_places(source: Source, place: Place) -> Iterator[str]:
         yield f"{place.identity}: volume {files.volume}"
     if files is not None and files.path is not None:
         yield f"{place.identity}: path {files.path}"
+    if files is not None and files.persistent_volume_claim is not None:
+        yield f"{place.identity}: claim {files.persistent_volume_claim}"
     if config is not None:
         yield from (f"{place.identity}: path {path}" for path in config.paths)
         yield from [f"{place.identity}: configuration of {config.project}"] if config.project else []

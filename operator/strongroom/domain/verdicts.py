@@ -53,6 +53,9 @@ def failed(reason: Reason, message: str) -> Verdict:
 
 def judge_silence(job: JobState) -> Verdict:
     ending = job.ending
+    if job.lost is not None:
+        reason = reason_named(job.lost.reason) or Reason.WorkerLost
+        return failed(reason, f"Job {job.meta.name}: {job.lost.message}")
     if ending is not None and ending.reason == Reason.DeadlineExceeded.name:
         return failed(Reason.DeadlineExceeded, f"Job {job.meta.name} ran into its deadline")
     told = f" ({ending.reason}: {excerpt(ending.message)})" if ending and ending.reason else ""

@@ -11,7 +11,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from strongroom.kube import streams
 from strongroom.kube.errors import AlreadyExists, ApiError, Conflict, NotFound, Unavailable, error_from_body
-from strongroom.kube.kinds import ApiKind
+from strongroom.kube.kinds import PODS, ApiKind
 from strongroom.kube.pacing import Pace
 from strongroom.kube.permissions import Permission, find_permission
 
@@ -211,6 +211,26 @@ class KubeClient:
             ) from error
         finally:
             response.close()
+
+    async def read_log(self, namespace: str, pod: str, *, lines: int, limit: int) -> str:
+        """The last lines of a pod's log, at most `limit` bytes of them. Raises NotFound without such a pod or container."""
+        query = {"tailLines": str(lines), "limitBytes": str(limit)}
+        path = PODS.path(namespace, pod, "log")
+        response = await self._send(_Request("GET", path, query), aiohttp.ClientTimeout(total=CALL_SECONDS))
+        async with response:
+            try:
+                return (await response.read()).decode(errors="replace")
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise Unavailable(0, "", f"the log of pod {pod} broke off: {error!r}") from error
+
+    async def serves(self, kind: ApiKind) -> bool:
+        """Whether the API server has this kind at all."""
+        root = f"/apis/{kind.group}/{kind.version}" if kind.group else f"/api/{kind.version}"
+        try:
+            found = await self._call(_Request("GET", root))
+        except NotFound:
+            return False
+        return any(each.get("name") == kind.plural for each in found.get("resources") or [])
 
     async def _call(self, request: "_Request") -> Object:
         response = await self._send(request, aiohttp.ClientTimeout(total=CALL_SECONDS))

@@ -1,14 +1,16 @@
 """The one result of an order."""
 
-import errno
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from strongroom.api.errors import StrongroomError
 from strongroom.api.result import LARGEST_RESULT_BYTES, Artifact, Outcome, WorkResult
+from strongroom.api.terminations import needs_log, pack_result
 from strongroom.worker.task import Done
 
 
@@ -90,24 +92,43 @@ def _fitting(result: WorkResult) -> WorkResult:
     return result.model_copy(update={"artifacts": brief})
 
 
-def write_result(path: Path, result: WorkResult) -> None:
-    """Put the result in its place, whole or not at all, and durably.
+def write_termination(path: Path, result: WorkResult, log: TextIO) -> None:
+    """Leave the result as a pod's termination message; what does not fit goes to the log, as its last line."""
+    text = _fitting(result).model_dump_json(by_alias=True, exclude_none=True)
+    message = pack_result(text, _brief(result).model_dump_json(by_alias=True, exclude_none=True))
+    if needs_log(message):
+        with suppress(OSError):
+            print(text, file=log, flush=True)
+    path.write_text(message)
 
-    A cluster mounts the place for a termination message as a file of its own, which nothing can replace: that one is
-    written as it is, and a container that dies meanwhile has failed anyway.
-    """
+
+def _brief(result: WorkResult) -> WorkResult:
+    """What a run cannot do without: its manifest tells the rest."""
+    copies = [
+        copy.model_copy(update={"message": (copy.message or "")[:100] or None}) for copy in result.copies
+    ]
+    return WorkResult(
+        run_uid=result.run_uid,
+        outcome=result.outcome,
+        reason=result.reason,
+        message=result.message[:256],
+        retryable=result.retryable,
+        started_at=result.started_at,
+        finished_at=result.finished_at,
+        recovery_point=result.recovery_point,
+        manifest_sha256=result.manifest_sha256,
+        copies=copies,
+    )
+
+
+def write_result(path: Path, result: WorkResult) -> None:
+    """Put the result in its place, whole or not at all, and durably."""
     content = _fitting(result).model_dump_json(by_alias=True, exclude_none=True).encode()
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".result-", delete=False) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    try:
-        Path(file.name).replace(path)
-    except OSError as error:
-        Path(file.name).unlink()
-        if error.errno != errno.EBUSY:
-            raise
-        path.write_bytes(content)
+    Path(file.name).replace(path)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(folder)

@@ -26,7 +26,7 @@ from strongroom.worker.progress import ProgressLines
 from strongroom.worker.restoring.dropping import run_drop
 from strongroom.worker.restoring.planning import run_plan
 from strongroom.worker.restoring.restore import run_restore
-from strongroom.worker.results import build_failure, build_result, write_result
+from strongroom.worker.results import build_failure, build_result, write_result, write_termination
 from strongroom.worker.secretfiles import SecretFiles
 from strongroom.worker.storechecks import run_store_check
 from strongroom.worker.task import Done, Task
@@ -48,6 +48,8 @@ class WorkerPaths:
     mounts: Path | None = None
     reach: Sequence[str] = ()
     roll_back: bool = False
+    claims: Path | None = None
+    termination_message: Path | None = None
 
 
 def run_worker(paths: WorkerPaths) -> int:
@@ -60,6 +62,8 @@ def run_worker(paths: WorkerPaths) -> int:
     with Ending() as ending:
         result = _result(paths, secrets, started, ending)
         write_result(paths.result, result)
+        if paths.termination_message is not None:
+            write_termination(paths.termination_message, result, sys.stdout)
     log.info("%s: %s", result.reason, result.message)
     return 0 if result.outcome == "Succeeded" else Reason[result.reason].exit_code
 
@@ -91,7 +95,7 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
             started_at=started,
             ending=ending,
             engine=functools.cache(functools.partial(connect_engine, paths.engine_url)),
-            places=read_places(paths.mounts),
+            places=read_places(paths.mounts, paths.claims),
             journal=paths.journal,
             reach=paths.reach,
             rolls_back=paths.roll_back,

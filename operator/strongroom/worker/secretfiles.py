@@ -24,7 +24,8 @@ class SecretFiles:
         try:
             value = path.read_bytes()
         except OSError as error:
-            if not path.parent.is_dir():
+            # A cluster mounts nothing of a Secret that is not there, and an empty folder in its place.
+            if not path.parent.is_dir() or not any(path.parent.iterdir()):
                 raise StrongroomError(
                     Reason.SecretMissing, f"{field}: Secret {reference.name} does not exist"
                 ) from error

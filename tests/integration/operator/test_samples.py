@@ -56,7 +56,7 @@ def test_every_policy_of_it_can_be_carried_out(name):
     found = policies(SAMPLES[name])
     assert found
     around = Surroundings(
-        stores={name: objects.store(name) for name in ("disk", "vault", "nas")}, host=WORKING
+        stores={name: objects.store(name) for name in ("disk", "vault", "nas")}, site=WORKING
     )
     assert [problem for policy in found for problem in find_problems(policy, around)] == []
 

@@ -94,7 +94,7 @@ def test_places_that_differ_count_each():
 
 def test_a_policy_whose_stores_are_one_place_is_refused_with_their_names():
     around = Surroundings(
-        stores={"vault": store(), "usb": store("usb", local={"path": "/backups/"})}, host=host()
+        stores={"vault": store(), "usb": store("usb", local={"path": "/backups/"})}, site=host()
     )
     (problem,) = find_problems(policy(stores=["vault", "usb"]), around)
     assert problem.reason is Reason.InvalidSpec

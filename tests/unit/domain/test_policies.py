@@ -122,7 +122,7 @@ def test_a_store_that_is_down_makes_a_policy_unready_only_if_too_few_are_left():
         name: store(name, {"conditions": [down]} if name == "usb" else None)
         for name in ("vault", "usb", "nas")
     }
-    around = Surroundings(stores=stores, host=host())
+    around = Surroundings(stores=stores, site=host())
 
     def troubles(**spec):
         return [problem.reason.name for problem in find_problems(policy(stores=list(stores), **spec), around)]
@@ -172,31 +172,11 @@ def test_a_host_is_found_at_home_first_and_elsewhere_only_where_allowed():
     assert resolve_host("local", "default", [closed]) is None
 
 
-def test_a_job_names_secrets_and_holds_none_and_is_addressed_to_its_host():
-    secretive = policy(
-        sources=[
-            {
-                "name": "db",
-                "postgres": {
-                    "host": "localhost",
-                    "user": "u",
-                    "databases": ["d"],
-                    "passwordSecret": {"name": "pg", "key": "password"},
-                },
-            }
-        ]
-    )
-    body = build_job(run(), secretive, [store()], host(), ["kept"], "image")
+def test_a_job_is_addressed_to_its_host_and_no_node_of_a_cluster_fits_it():
+    body = build_job(run(), policy(), [store()], host(), ["kept"], "image")
     assert body["spec"]["managedBy"] == "strongroom.dev/agent"
     assert body["spec"]["parallelism"] == 0
     assert body["spec"]["template"]["spec"]["nodeSelector"] == {"strongroom.dev/runs-on": "docker-host"}
-    volume = next(v for v in body["spec"]["template"]["spec"]["volumes"] if "secret" in v)["secret"]
-    assert volume == {
-        "secretName": "pg",
-        "defaultMode": 0o400,
-        "items": [{"key": "password", "path": "password"}],
-    }
-    assert "managedBy" not in build_job(run(), secretive, [store()], None, [], "image")["spec"]
 
 
 def test_a_job_reads_back_as_what_was_ordered():
@@ -265,7 +245,7 @@ def test_an_age_that_was_asked_for_needs_no_schedule_to_be_judged():
     assert condition(status(asked, records=[record("a", 22)], schedule=None), "Fresh") == ("True", "Fresh")
 
 
-def test_a_policy_without_a_host_is_not_carried_out_and_says_so():
+def test_a_policy_without_a_host_is_not_carried_out_where_no_pods_run_and_says_so():
     around = Surroundings(stores={"vault": store()})
     lacking = next(find_problems(policy(host=None), around))
     assert (lacking.reason, lacking.blocks) == (Reason.Unsupported, True)
@@ -289,7 +269,7 @@ def test_a_policy_without_a_schedule_that_asks_for_an_age_is_judged_by_it():
 
 
 def problems(of, **host_status):
-    around = Surroundings(stores={"vault": store()}, host=host(status=host_status))
+    around = Surroundings(stores={"vault": store()}, site=host(status=host_status))
     return [(problem.reason, problem.message) for problem in find_problems(of, around)]
 
 

@@ -240,7 +240,7 @@ def test_a_job_of_a_foreign_namespace_that_waits_names_the_agents_option():
 
 
 def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name():
-    around = Surroundings(stores={"vault": store()}, host=host())
+    around = Surroundings(stores={"vault": store()}, site=host())
     assert find_blocker(policy(), around) is None
     far = {"host": "h", "user": "u", "path": "/backups", "hostKey": HOST_KEY, "privateKeySecret": KEYS}
     bucket = {"bucket": "backups", "accessKeySecret": KEYS, "secretKeySecret": KEYS}
@@ -249,12 +249,12 @@ def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name(
         ({"sftp": far, "objectLock": lock}, "spec.objectLock"),
         ({"local": {"path": "/backups"}, "objectLock": lock}, "spec.objectLock"),
     ):
-        problem = find_blocker(policy(), Surroundings(stores={"vault": store(**spec)}, host=host()))
+        problem = find_blocker(policy(), Surroundings(stores={"vault": store(**spec)}, site=host()))
         assert field in problem.message
-    locking = Surroundings(stores={"vault": store(s3=bucket, objectLock=lock)}, host=host())
+    locking = Surroundings(stores={"vault": store(s3=bucket, objectLock=lock)}, site=host())
     assert find_blocker(policy(), locking) is None
     for kind in ("sftp", "rsync"):
-        by_ssh = Surroundings(stores={"vault": store(**{kind: far})}, host=host())
+        by_ssh = Surroundings(stores={"vault": store(**{kind: far})}, site=host())
         assert find_blocker(policy(), by_ssh) is None
 
 
@@ -270,7 +270,7 @@ def test_what_this_version_does_not_act_on_blocks_the_policy_by_the_fields_name(
     ],
 )
 def test_what_keeps_drills_from_running_is_told_and_keeps_no_backup_from_being_made(spec, field):
-    around = Surroundings(stores={"vault": store()}, host=host())
+    around = Surroundings(stores={"vault": store()}, site=host())
     assert find_blocker(policy(**spec), around) is None
     (problem,) = find_problems(policy(**spec), around)
     assert field in problem.message
@@ -279,9 +279,9 @@ def test_what_keeps_drills_from_running_is_told_and_keeps_no_backup_from_being_m
 @pytest.mark.parametrize(
     ("around", "reason"),
     [
-        (Surroundings(host=host()), Reason.StoreNotFound),
+        (Surroundings(site=host()), Reason.StoreNotFound),
         (Surroundings(stores={"vault": store()}), Reason.HostNotFound),
-        (Surroundings(stores={"vault": store()}, host=host(ready=False)), Reason.HostNotReady),
+        (Surroundings(stores={"vault": store()}, site=host(ready=False)), Reason.HostNotReady),
     ],
 )
 def test_what_is_missing_is_named(around, reason):

@@ -18,6 +18,8 @@ class Places:
     volumes: Mapping[str, str]
     paths: Mapping[str, str]
     is_isolated: bool = True
+    claims: Path | None = None
+    """Where a cluster mounts claims, each by its name."""
 
     def of_volume(self, name: str) -> str | None:
         """The volume's place; None where the Engine must be asked for it."""
@@ -25,6 +27,12 @@ class Places:
         if place is None and self.is_isolated:
             raise StrongroomError(Reason.InvalidOrder, f"volume {name} is not mounted for this worker")
         return place
+
+    def of_claim(self, name: str) -> str:
+        """The place of a PersistentVolumeClaim: only a cluster's pods have one."""
+        if self.claims is None or not (self.claims / name).is_dir():
+            raise StrongroomError(Reason.InvalidOrder, f"claim {name} is not mounted for this worker")
+        return str(self.claims / name)
 
     def of_path(self, path: str) -> str:
         """The place of a path of the host, or of what lies below one that is mounted."""
@@ -41,11 +49,15 @@ HOST = Places({}, {}, is_isolated=False)
 """The worker is a process of the host."""
 
 
-def read_places(file: Path | None) -> Places:
+def read_places(file: Path | None, claims: Path | None = None) -> Places:
     """What the file says: `{"volumes": {name: place}, "paths": {path: place}}`; without one everything is at its own path.
+
+    In a cluster's pod nothing is there but `claims`.
 
     InvalidOrder when it cannot be understood.
     """
+    if claims is not None:
+        return Places({}, {}, claims=claims)
     if file is None:
         return HOST
     try:

@@ -125,6 +125,8 @@ def _find_place(source: str, files: FilesSource, places: Places, engine: Callabl
     if files.volume is not None:
         what = f"source {source}: files.volume"
         return places.of_volume(files.volume) or find_volume(engine(), files.volume, what).mountpoint
+    if files.persistent_volume_claim is not None:
+        return places.of_claim(files.persistent_volume_claim)
     raise StrongroomError(Reason.InvalidSpec, f"source {source}: files: no place is named")
 
 

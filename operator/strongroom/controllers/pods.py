@@ -1,0 +1,223 @@
+"""Jobs that the cluster runs: what their pods say is brought to the Job, as an agent does for those of its host.
+
+The result comes from the termination message, progress from the end of the log, and what keeps a pod from starting from its
+status and its events. Whatever follows reads Jobs alone, and finds it there after a restart, too.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from strongroom.api.errors import Reason, excerpt
+from strongroom.api.fields import format_time, parse_duration
+from strongroom.api.labels import (
+    LOST_ANNOTATION,
+    PROGRESS_ANNOTATION,
+    RESULT_ANNOTATION,
+    TROUBLE_ANNOTATION,
+)
+from strongroom.api.result import LARGEST_RESULT_BYTES, Progress
+from strongroom.api.terminations import InLog, find_in_log, unpack_result
+from strongroom.controllers.context import Context
+from strongroom.controllers.keys import Key
+from strongroom.domain.jobstates import Ending, JobState
+from strongroom.domain.podstates import PodState, describe_loss, newest
+from strongroom.kube.client import Object
+from strongroom.kube.errors import ApiError, NotFound
+from strongroom.kube.kinds import EVENTS, JOBS, PODS
+
+PROGRESS_PERIOD = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=20)
+"""How long a pod may take to start before the cluster is asked why."""
+LAST_WORDS = timedelta(minutes=2)
+"""How long after the Job its pod may take to end."""
+ASK_PERIOD = timedelta(seconds=20)
+START_DEADLINE = timedelta(minutes=15)
+LOG_LINES = 20
+LOG_BYTES = 65_536
+
+
+async def reconcile_job(context: Context, key: Key) -> datetime | None:
+    """Bring to one Job what its pods say now; returns when to look again."""
+    job = context.observed.jobs.get((key.namespace, key.name))
+    if (
+        job is None
+        or not job.is_clusters
+        or job.ending is not None
+        or job.meta.deletion_timestamp is not None
+    ):
+        return None
+    pod = newest(context.observed.pods_of(job))
+    if job.own_ending is not None:
+        return await _conclude(context, job, job.own_ending, pod)
+    if pod is not None and pod.is_running:
+        return await _report_progress(context, job, pod)
+    if pod is not None and pod.has_ended:
+        return None  # the cluster ends the Job, or makes the next pod
+    return await _look_why(context, job, pod)
+
+
+async def _conclude(context: Context, job: JobState, ending: Ending, pod: PodState | None) -> datetime | None:
+    """The Job has ended: its last pod's result, or why there is none."""
+    if pod is not None and not pod.has_ended:
+        late = (ending.time or job.created) + LAST_WORDS
+        if context.now() < late:
+            return late  # it is being ended: its last word comes with that
+    text = await _read_result(context, pod) if pod is not None else None
+    if text is not None and len(text.encode()) <= LARGEST_RESULT_BYTES:
+        await _annotate(context, job, {RESULT_ANNOTATION: text, TROUBLE_ANNOTATION: None})
+    else:
+        await _annotate(context, job, {LOST_ANNOTATION: _describe_loss(job, ending, pod)})
+    return None
+
+
+def _describe_loss(job: JobState, ending: Ending, pod: PodState | None) -> str:
+    if job.trouble is not None:
+        return _word(Reason.PodNotStarted.name, job.trouble.message)
+    if ending.reason == Reason.DeadlineExceeded.name:
+        return _word(ending.reason, "it ran into its deadline")
+    return _word(Reason.WorkerLost.name, f"it ended without a result: {describe_loss(pod)}")
+
+
+async def _read_result(context: Context, pod: PodState) -> str | None:
+    if pod.termination is None:
+        return None
+    found = unpack_result(pod.termination.message)
+    if not isinstance(found, InLog):
+        return found
+    try:
+        log = await context.client.reads.read_log(
+            pod.meta.namespace, pod.meta.name, lines=LOG_LINES, limit=LARGEST_RESULT_BYTES * 2
+        )
+    except NotFound:
+        log = ""
+    return find_in_log(found, log)
+
+
+async def _report_progress(context: Context, job: JobState, pod: PodState) -> datetime:
+    """The last progress line, if it says something new."""
+    again = context.now() + PROGRESS_PERIOD
+    with suppress(NotFound):  # it has just gone
+        log = await context.client.reads.read_log(
+            pod.meta.namespace, pod.meta.name, lines=LOG_LINES, limit=LOG_BYTES
+        )
+        progress = _last_progress(log)
+        text = None if progress is None else json.dumps(progress.to_api(), separators=(",", ":"))
+        if text is not None and progress != job.progress:
+            await _annotate(context, job, {PROGRESS_ANNOTATION: text, TROUBLE_ANNOTATION: None})
+        elif job.trouble is not None:
+            await _annotate(context, job, {TROUBLE_ANNOTATION: None})
+    return again
+
+
+def _last_progress(log: str) -> Progress | None:
+    for line in reversed(log.splitlines()):
+        with suppress(ValidationError):
+            return Progress.model_validate_json(line)
+    return None
+
+
+@dataclass(frozen=True)
+class _Trouble:
+    reason: str
+    message: str
+
+
+async def _look_why(context: Context, job: JobState, pod: PodState | None) -> datetime:
+    """Nothing of it runs: after a while ask why, say so, and at last give up."""
+    now, since = context.now(), (pod.created if pod is not None else job.created)
+    if now < since + PATIENCE:
+        return since + PATIENCE
+    trouble = await _find_trouble(context, job, pod)
+    if trouble is None:
+        return now + ASK_PERIOD
+    began = job.trouble.since if job.trouble is not None and job.trouble.since is not None else since
+    if now >= began + _start_deadline(job):
+        await _give_up(context, job, trouble, began)
+        return now + ASK_PERIOD
+    if job.trouble is None or (job.trouble.reason, job.trouble.message) != (trouble.reason, trouble.message):
+        note = _word(trouble.reason, trouble.message, began)
+        await _annotate(context, job, {TROUBLE_ANNOTATION: note})
+    return now + ASK_PERIOD
+
+
+async def _find_trouble(context: Context, job: JobState, pod: PodState | None) -> _Trouble | None:
+    """What the pod's own status says, else the newest warning about it, or about the Job that has no pod."""
+    if pod is not None and pod.trouble is not None:
+        reason, message = pod.trouble
+        return _Trouble(_stable(reason), f"pod {pod.meta.name}: {reason}: {excerpt(message)}")
+    meta = job.meta if pod is None else pod.meta
+    events = await context.client.reads.list(
+        EVENTS, job.meta.namespace, fields={"involvedObject.uid": meta.uid, "type": "Warning"}
+    )
+    warning = max(events.items, key=_event_time, default=None)
+    if warning is None:
+        return None
+    what = f"Job {meta.name}" if pod is None else f"pod {meta.name}"
+    reason = str(warning.get("reason") or "")
+    return _Trouble(_stable(reason), f"{what}: {reason}: {excerpt(str(warning.get('message') or ''))}")
+
+
+def _event_time(event: Object) -> str:
+    last = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
+    return str(last or "")
+
+
+def _stable(reason: str) -> str:
+    """A reason fit for a condition: those of Kubernetes are CamelCase words."""
+    return reason if reason[:1].isupper() and reason.isalnum() else Reason.PodNotStarted.name
+
+
+async def _give_up(context: Context, job: JobState, trouble: _Trouble, began: datetime) -> None:
+    """Let the cluster end the Job: with a deadline that has passed it ends the pod, too, and makes no other."""
+    words = f"{trouble.message} (since {format_time(began)})"
+    body: Object = {
+        "metadata": {
+            "uid": job.meta.uid,
+            "annotations": {LOST_ANNOTATION: _word(Reason.PodNotStarted.name, words)},
+        },
+        "spec": {"activeDeadlineSeconds": 1},
+    }
+    await _patch(context, job, body)
+
+
+def _start_deadline(job: JobState) -> timedelta:
+    """Anybody may have written the annotation."""
+    with suppress(ValueError):
+        return parse_duration(job.start_deadline) if job.start_deadline else START_DEADLINE
+    return START_DEADLINE
+
+
+def _word(reason: str, message: str, since: datetime | None = None) -> str:
+    said = {"reason": reason, "message": message[:1024]}
+    return json.dumps(said | ({"since": format_time(since)} if since is not None else {}))
+
+
+async def _annotate(context: Context, job: JobState, annotations: dict[str, str | None]) -> None:
+    await _patch(context, job, {"metadata": {"uid": job.meta.uid, "annotations": annotations}})
+
+
+async def _patch(context: Context, job: JobState, body: Object) -> None:
+    with suppress(NotFound):
+        changed = await context.client.patch(JOBS, job.meta.namespace, job.meta.name, body)
+        context.take_in(JOBS, changed)
+
+
+async def find_node(context: Context, namespace: str, claims: list[str]) -> str | None:
+    """The node where one of the claims is in use: a volume that one node alone may mount can be read there only."""
+    if not claims:
+        return None
+    with suppress(ApiError):  # it is a wish only
+        listing = await context.client.reads.list(PODS, namespace)
+        for pod in listing.items:
+            spec, phase = pod.get("spec") or {}, (pod.get("status") or {}).get("phase")
+            used = {
+                (volume.get("persistentVolumeClaim") or {}).get("claimName")
+                for volume in spec.get("volumes") or []
+            }
+            if phase == "Running" and spec.get("nodeName") and not used.isdisjoint(claims):
+                return str(spec["nodeName"])
+    return None

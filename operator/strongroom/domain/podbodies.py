@@ -1,0 +1,150 @@
+"""The pod of a worker in a cluster: no privileges, nothing writable but its own folders, secrets as files.
+
+It fits the restricted profile of the pod security standards, unless the policy asks for root.
+Source: https://kubernetes.io/docs/concepts/security/pod-security-standards/
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from strongroom.api.jobsettings import JobSettings
+from strongroom.api.labels import WORK_ORDER_ANNOTATION
+from strongroom.api.workorder import WorkOrder
+
+Body = dict[str, Any]
+MOUNT = "/strongroom"
+CLAIMS = f"{MOUNT}/claims"
+USER = 10001
+"""The image's own."""
+SCRATCH_SIZE = "10Gi"
+TERMINATION_LOG = "/dev/termination-log"
+GRACE_SECONDS = 60
+"""For a worker that is told to end: uploads are taken back, programs ended."""
+_READING = frozenset(["Catalogue", "PlanRestore", "Restore", "Drill"])
+"""Kinds that write nothing to their stores."""
+
+
+@dataclass
+class _Volumes:
+    """Volumes of the pod, and where its container has them."""
+
+    volumes: list[Body] = field(default_factory=list)
+    mounts: list[Body] = field(default_factory=list)
+
+    def add(self, name: str, source: Body, path: str, *, writable: bool = False) -> None:
+        self.volumes.append({"name": name, **source})
+        self.mounts.append({"name": name, "mountPath": path, **({} if writable else {"readOnly": True})})
+
+
+def build_pod(order: WorkOrder, settings: JobSettings, image: str, node: str | None) -> Body:
+    """The pod's specification; `image` where the settings name none."""
+    volumes = _volumes(order, settings)
+    pod: Body = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": _pod_security(settings),
+        "containers": [_container(volumes.mounts, settings, image)],
+        "volumes": volumes.volumes,
+    }
+    return pod | dict(_placement(settings, node))
+
+
+def _pod_security(settings: JobSettings) -> Body:
+    user = 0 if settings.run_as_root else USER
+    return {
+        "runAsNonRoot": not settings.run_as_root,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "fsGroup": settings.fs_group or USER,
+        "fsGroupChangePolicy": "OnRootMismatch",
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _placement(settings: JobSettings, node: str | None) -> Iterator[tuple[str, Any]]:
+    plain = {
+        "nodeSelector": settings.node_selector,
+        "tolerations": [each.to_api() for each in settings.tolerations],
+        "imagePullSecrets": [each.to_api() for each in settings.image_pull_secrets],
+        "priorityClassName": settings.priority_class_name,
+        "serviceAccountName": settings.service_account_name,
+    }
+    yield from ((name, value) for name, value in plain.items() if value)
+    affinity: Body = dict(settings.affinity or {})
+    if node is not None and "nodeAffinity" not in affinity:
+        # A volume that one node alone may mount is mounted where it is in use.
+        fields = [{"key": "metadata.name", "operator": "In", "values": [node]}]
+        near = {"weight": 100, "preference": {"matchFields": fields}}
+        affinity["nodeAffinity"] = {"preferredDuringSchedulingIgnoredDuringExecution": [near]}
+    if affinity:
+        yield "affinity", affinity
+
+
+def _volumes(order: WorkOrder, settings: JobSettings) -> _Volumes:
+    volumes = _Volumes()
+    path = f"metadata.annotations['{WORK_ORDER_ANNOTATION}']"
+    item = {"path": "order.json", "fieldRef": {"fieldPath": path}}
+    volumes.add("order", {"downwardAPI": {"items": [item]}}, f"{MOUNT}/order")
+    volumes.add("result", {"emptyDir": {"sizeLimit": "16Mi"}}, f"{MOUNT}/result", writable=True)
+    scratch = {"emptyDir": {"sizeLimit": settings.scratch_size or SCRATCH_SIZE}}
+    volumes.add("scratch", scratch, f"{MOUNT}/scratch", writable=True)
+    for index, (name, keys) in enumerate(sorted(_secrets(order).items())):
+        items = [{"key": key, "path": key} for key in sorted(keys)]
+        # Optional: the worker says which Secret or key is missing, and what else is there is used.
+        secret = {"secretName": name, "defaultMode": 0o440, "items": items, "optional": True}
+        volumes.add(f"secret-{index}", {"secret": secret}, f"{MOUNT}/secrets/{name}")
+    for index, claim in enumerate(source_claims(order)):
+        mounted = {"claimName": claim, "readOnly": True}
+        volumes.add(f"source-{index}", {"persistentVolumeClaim": mounted}, f"{CLAIMS}/{claim}")
+    for index, store in enumerate(order.stores):
+        local = store.spec.local
+        if local is not None and local.persistent_volume_claim is not None:
+            source = {"persistentVolumeClaim": {"claimName": local.persistent_volume_claim}}
+            volumes.add(f"store-{index}", source, local.path, writable=order.kind not in _READING)
+    return volumes
+
+
+def _secrets(order: WorkOrder) -> dict[str, set[str]]:
+    keys: dict[str, set[str]] = {}
+    for reference in order.secrets():
+        keys.setdefault(reference.name, set()).add(reference.key)
+    return keys
+
+
+def source_claims(order: WorkOrder) -> list[str]:
+    """PersistentVolumeClaims that the order's sources are read from."""
+    named = (each.files.persistent_volume_claim for each in order.touched_sources if each.files is not None)
+    return sorted({name for name in named if name is not None})
+
+
+def _container(mounts: list[Body], settings: JobSettings, image: str) -> Body:
+    container: Body = {
+        "name": "worker",
+        "image": settings.image or image,
+        "args": [
+            "worker",
+            *("--order", f"{MOUNT}/order/order.json"),
+            *("--secrets", f"{MOUNT}/secrets"),
+            *("--result", f"{MOUNT}/result/result.json"),
+            *("--scratch", f"{MOUNT}/scratch"),
+            *("--claims", CLAIMS),
+            *("--termination-message", TERMINATION_LOG),
+        ],
+        "env": [{"name": name, "value": f"{MOUNT}/scratch"} for name in ("HOME", "TMPDIR")],
+        "volumeMounts": mounts,
+        "terminationMessagePath": TERMINATION_LOG,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"], **({"add": ["DAC_OVERRIDE"]} if settings.run_as_root else {})},
+        },
+    }
+    if settings.image_pull_policy is not None:
+        container["imagePullPolicy"] = settings.image_pull_policy
+    if settings.resources is not None:
+        container["resources"] = settings.resources.to_api()
+    return container
