@@ -123,7 +123,8 @@ def test_what_this_machine_lacks_says_nothing_of_the_backup(drills: Drills) -> N
     manifest["files"][0]["artifact"]["serverVersion"] = "9.6"
     path.chmod(0o600)
     path.write_text(json.dumps(manifest))
-    drills.could_not("Unsupported", application={"image": "web", "port": 80})
+    application = {"image": "web", "port": 80, "database": "shop"}
+    assert "set spec.drill.image" in drills.could_not("Unsupported", application=application)
     words = drills.could_not("ClientMissing")
     assert "PostgreSQL 9" in words
     assert "spec.drill.image" in words
