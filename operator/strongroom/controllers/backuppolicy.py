@@ -37,6 +37,13 @@ from strongroom.domain.schedule import Due, Schedule, due_slot, jitter_offset, p
 from strongroom.domain.spans import parse_span
 from strongroom.kube.client import Object
 from strongroom.kube.kinds import POLICIES, RUNS
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(RUNS, "get", "create", "delete"),
+    on(RUNS, "patch", sub="status"),
+    on(POLICIES, "patch", sub="status"),
+)
 
 log = logging.getLogger(__name__)
 SECOND = timedelta(seconds=1)

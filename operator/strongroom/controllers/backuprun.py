@@ -27,6 +27,14 @@ from strongroom.domain.targets import Target
 from strongroom.domain.verdicts import Verdict, failed
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(RUNS, "get", "list", "patch"),
+    on(RUNS, "patch", sub="status"),
+    on(POLICIES, "get"),
+    on(JOBS, "get", "create", "delete"),
+)
 
 JOB_KEPT = timedelta(hours=1)
 """A finished Job stays this long beside its terminal run, for people to look at."""

@@ -7,6 +7,7 @@ from strongroom.api.resources import BackupStore
 from strongroom.controllers.catalogue import sync_catalogue
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
+from strongroom.controllers.measures import measure_store
 from strongroom.domain.jobs import CHECK_DEADLINE, build_store_check_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.places import find_local_fault, place_of, share_a_place
@@ -22,6 +23,12 @@ from strongroom.domain.stores import (
     pending_check,
 )
 from strongroom.kube.kinds import JOBS, STORES
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(STORES, "patch", sub="status"),
+    on(JOBS, "get", "create", "delete"),
+)
 
 
 async def reconcile_store(context: Context, key: Key) -> datetime | None:
@@ -29,6 +36,7 @@ async def reconcile_store(context: Context, key: Key) -> datetime | None:
     name = (key.namespace, key.name)
     store = context.observed.stores.get(name)
     if store is None or store.meta.deletion_timestamp is not None:
+        context.measures.stores.pop(name, None)
         return None  # a faulty store is named by the policies that use it
     checks = _checks(context, store)
     under_way = await _collect(context, store, checks)
@@ -43,7 +51,9 @@ async def reconcile_store(context: Context, key: Key) -> datetime | None:
         now=context.now(),
         same_place=_same_place(context, store, hosts),
     )
-    await context.write_status(STORES, store.meta, store.status, build_store_status(facts))
+    status = build_store_status(facts)
+    context.measures.stores[name] = measure_store(status)
+    await context.write_status(STORES, store.meta, store.status, status)
     for job in checks:
         if job not in under_way:
             await context.client.delete(JOBS, job.meta.namespace, job.meta.name, uid=job.meta.uid)

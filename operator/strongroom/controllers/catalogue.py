@@ -29,6 +29,12 @@ from strongroom.domain.storesyncs import (
     synced_status,
 )
 from strongroom.kube.kinds import JOBS, RUNS, STORES
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(STORES, "patch", sub="status"),
+    on(JOBS, "get", "create", "delete"),
+)
 
 MOST_ACTIONS = 50
 """Runs that are written in one pass: others have their turn in between."""

@@ -24,6 +24,13 @@ from strongroom.domain.policies import Surroundings, find_blocker
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.runs import GRACE
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(RUNS, "get"),
+    on(RUNS, "patch", sub="status"),
+    on(JOBS, "get", "create", "delete"),
+)
 
 CROWDED_PAUSE = timedelta(minutes=1)
 """How long to wait for other policies' Jobs to leave a store."""

@@ -15,6 +15,12 @@ from strongroom.domain.hosts import find_engine_trouble, judge_engine, judge_hos
 from strongroom.domain.policies import find_lasting_problem
 from strongroom.kube.client import Object
 from strongroom.kube.kinds import HOSTS, LEASES
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(HOSTS, "patch", sub="status"),
+    on(LEASES, "get"),
+)
 
 SECOND = timedelta(seconds=1)
 LONGEST_NAME = 128

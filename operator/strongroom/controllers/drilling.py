@@ -25,6 +25,12 @@ from strongroom.domain.schedule import Schedule
 from strongroom.domain.sites import is_ready
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(RUNS, "get"),
+    on(JOBS, "get", "create", "delete"),
+)
 
 JOB_KEPT = timedelta(hours=1)
 """A finished Job stays this long, for people to look at."""

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client import Counter as PrometheusCounter
 
 from strongroom.api.backuppolicy import BackupPolicyStatus
+from strongroom.api.backupstore import BackupStoreStatus
 from strongroom.api.conditions import COPIES_SATISFIED, DRILLED, READY, find_condition
 from strongroom.domain.drills import drilled_until
 from strongroom.domain.freshness import max_age
@@ -79,6 +80,15 @@ class HostMeasures:
     """Databases found there that no policy dumps."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """A store in numbers, for all policies. What nobody has looked at is None."""
+
+    ready: bool | None = None
+    free_bytes: int | None = None
+    last_contact: float | None = None
+
+
 @dataclass
 class Measures:
     """Written by the event loop, read by the metrics' thread: dictionaries are only copied whole."""
@@ -87,6 +97,7 @@ class Measures:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     policies: dict[Name, PolicyMeasures] = field(default_factory=dict)
     hosts: dict[Name, HostMeasures] = field(default_factory=dict)
+    stores: dict[Name, StoreHealth] = field(default_factory=dict)
     errors: Counter[str] = field(default_factory=Counter)
     """Failed reconciles by kind."""
     is_leader: bool = False
@@ -163,6 +174,16 @@ def measure_policy(facts: PolicyFacts, status: BackupPolicyStatus) -> PolicyMeas
         drills=_measure_drills(facts, status),
         catch_ups_pending=sum(each.record.attempts == 0 for each in wanted),
         catch_ups_failed=sum(each.record.attempts > 0 for each in wanted),
+    )
+
+
+def measure_store(status: BackupStoreStatus) -> StoreHealth:
+    """The numbers of a store with its newest status."""
+    ready, contact = find_condition(status.conditions, READY), status.last_contact_time
+    return StoreHealth(
+        ready=None if ready is None or ready.status == "Unknown" else ready.status == "True",
+        free_bytes=status.free_bytes,
+        last_contact=contact.timestamp() if contact else None,
     )
 
 

@@ -6,12 +6,14 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from strongroom.api.backuprun import TERMINAL_PHASES
 from strongroom.controllers.measures import (
     DrillMeasures,
     HostMeasures,
     Measures,
     Name,
     PolicyMeasures,
+    StoreHealth,
     StoreMeasures,
 )
 from strongroom.controllers.settings import Clock
@@ -120,6 +122,21 @@ _HOST_GAUGES: tuple[tuple[str, str, Callable[[HostMeasures], float | None]], ...
 )
 
 
+_STORE_GAUGES: tuple[tuple[str, str, Callable[[StoreHealth], float | None]], ...] = (
+    (
+        "ready",
+        "1 while the store can be listed and written; none while nobody has looked.",
+        lambda store: None if store.ready is None else float(store.ready),
+    ),
+    ("free_bytes", "Room that the store has left, where it says so.", lambda store: store.free_bytes),
+    (
+        "last_contact_timestamp_seconds",
+        "When a Job last reached the store.",
+        lambda store: store.last_contact,
+    ),
+)
+
+
 class PolicyCollector(Collector):
     """Metrics made anew at each scrape from what is observed: a restart loses none of them."""
 
@@ -143,10 +160,13 @@ class PolicyCollector(Collector):
         yield from _collect_copies(policies)
         yield from _collect_drills(policies, now)
         yield from _collect_hosts(self._measures.hosts.copy())
+        yield from _collect_stores(self._measures.stores.copy())
         runs = CounterMetricFamily(
             "strongroom_runs", "Finished runs by outcome.", labels=["namespace", "policy", "outcome"]
         )
-        for outcome, count in self._tally.outcomes().items():
+        # Counted from 0, so that the first failure is an increase.
+        none = {(*key, phase): 0 for key in policies for phase in TERMINAL_PHASES}
+        for outcome, count in {**none, **self._tally.outcomes()}.items():
             runs.add_metric(outcome, count)
         yield runs
         errors = CounterMetricFamily(
@@ -191,6 +211,16 @@ def _collect_hosts(hosts: Mapping[Name, HostMeasures]) -> Iterator[Metric]:
         gauge = GaugeMetricFamily(f"strongroom_host_{name}", words, labels=["namespace", "host"])
         for key, host in hosts.items():
             number = measure(host)
+            if number is not None:
+                gauge.add_metric(key, number)
+        yield gauge
+
+
+def _collect_stores(stores: Mapping[Name, StoreHealth]) -> Iterator[Metric]:
+    for name, words, measure in _STORE_GAUGES:
+        gauge = GaugeMetricFamily(f"strongroom_store_{name}", words, labels=["namespace", "store"])
+        for key, store in stores.items():
+            number = measure(store)
             if number is not None:
                 gauge.add_metric(key, number)
         yield gauge

@@ -28,6 +28,14 @@ from strongroom.domain.podstates import PodState, describe_loss, newest
 from strongroom.kube.client import Object
 from strongroom.kube.errors import ApiError, NotFound
 from strongroom.kube.kinds import EVENTS, JOBS, PODS
+from strongroom.kube.rights import READ, on
+
+RIGHTS = (
+    on(JOBS, "patch"),
+    on(PODS, *READ),
+    on(PODS, "get", sub="log"),
+    on(EVENTS, "list"),
+)
 
 PROGRESS_PERIOD = timedelta(seconds=5)
 PATIENCE = timedelta(seconds=20)

@@ -15,6 +15,12 @@ from strongroom.domain.names import found_run_name
 from strongroom.domain.runrecords import RunRecord, identity_in_stores, record_run
 from strongroom.kube.client import Object
 from strongroom.kube.kinds import RUNS
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(RUNS, "get", "create", "delete"),
+    on(RUNS, "patch", sub="status"),
+)
 
 
 async def carry_out(context: Context, store: BackupStore, action: Action) -> None:

@@ -47,6 +47,13 @@ from strongroom.domain.sites import is_ready
 from strongroom.domain.targets import Target
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, RESTORES, RUNS
+from strongroom.kube.rights import on
+
+RIGHTS = (
+    on(RESTORES, "patch", sub="status"),
+    on(RUNS, "get", "create"),
+    on(JOBS, "get", "create", "delete"),
+)
 
 JOB_KEPT = timedelta(hours=1)
 """A finished Job stays this long beside its request, for people to look at."""

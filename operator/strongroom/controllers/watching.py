@@ -14,7 +14,7 @@ import kopf
 from strongroom import __version__
 from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER
 from strongroom.controllers.context import Context
-from strongroom.controllers.keys import OWN, watched
+from strongroom.controllers.keys import OWN, WATCHED, watched
 from strongroom.controllers.ticking import resync
 from strongroom.kube.client import PAGE_SIZE, Object
 from strongroom.kube.connection import Login, read_login
@@ -23,6 +23,7 @@ from strongroom.kube.following import pause_seconds
 from strongroom.kube.kinds import ApiKind
 from strongroom.kube.permissions import Permission
 from strongroom.kube.refusals import Refusal
+from strongroom.kube.rights import READ, on
 from strongroom.kube.sessions import build_session
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ LONGEST_STOP_SECONDS = 15
 STEADY_SECONDS = 60.0
 """After so long a start counts as good."""
 ABOUT = "watching"
+RIGHTS = tuple(on(kind, *READ) for kind in WATCHED)
 
 
 async def watch(context: Context) -> None:

@@ -9,9 +9,11 @@ from strongroom.api.fields import format_time
 from strongroom.kube.client import KubeClient, Object
 from strongroom.kube.errors import AlreadyExists, ApiError
 from strongroom.kube.kinds import EVENTS
+from strongroom.kube.rights import on
 
 MESSAGE_LENGTH = 1024
 EventType = Literal["Normal", "Warning"]
+RIGHTS = (on(EVENTS, "get", "create", "patch"),)
 
 log = logging.getLogger(__name__)
 

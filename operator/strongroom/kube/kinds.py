@@ -50,10 +50,3 @@ ROLES = ApiKind("rbac.authorization.k8s.io", "v1", "roles", "Role")
 ROLE_BINDINGS = ApiKind("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
 EVENTS = ApiKind("", "v1", "events", "Event")
 NAMESPACES = ApiKind("", "v1", "namespaces", "Namespace", namespaced=False)
-CRDS = ApiKind(
-    "apiextensions.k8s.io",
-    "v1",
-    "customresourcedefinitions",
-    "CustomResourceDefinition",
-    namespaced=False,
-)

@@ -8,6 +8,9 @@ from typing import Any
 from strongroom.kube.client import KubeClient
 from strongroom.kube.errors import AlreadyExists, Conflict
 from strongroom.kube.kinds import LEASES
+from strongroom.kube.rights import on
+
+RIGHTS = (on(LEASES, "get", "create", "patch"),)
 
 
 class LeaseLock:

@@ -7,29 +7,21 @@ from typing import Any
 
 import yaml
 
-from strongroom.apiserver.builtins.roles import ROLES
+from strongroom.controllers import rights
 from strongroom.kube.accounts import TokenWish, request_token
 from strongroom.kube.client import KubeClient
-from strongroom.kube.kinds import ROLE_BINDINGS, SERVICE_ACCOUNTS
-from strongroom.kube.kinds import ROLES as ROLE_OBJECTS
+from strongroom.kube.kinds import ROLE_BINDINGS, ROLES, SERVICE_ACCOUNTS
 from strongroom.kube.kubeconfigs import Credential, build_document
 
 NAME = "operator"
-OF_THE_CLUSTER = {"customresourcedefinitions", "namespaces"}
 Entry = tuple[str, str, str]
 """Group, resource and verb."""
 
 
 def rights_in_namespaces() -> set[Entry]:
-    """What the operator is granted, less what only a ClusterRole can grant."""
-    return {
-        (group, resource, verb)
-        for rule in ROLES["operator"]
-        for group in rule.groups
-        for resource in rule.resources
-        for verb in rule.verbs
-        if resource not in OF_THE_CLUSTER
-    }
+    """What the operator declares, with the Lease's."""
+    declared = (*rights.NAMESPACE, *rights.OWN)
+    return {(right.group, right.resource, verb) for right in declared for verb in right.verbs}
 
 
 class Account:
@@ -44,10 +36,10 @@ class Account:
         """Make it with all its rights, and write a kubeconfig with its token."""
         await self.client.create(SERVICE_ACCOUNTS, self.home, {"metadata": {"name": NAME}})
         subject = {"kind": "ServiceAccount", "name": NAME, "namespace": self.home}
-        reference = {"apiGroup": ROLE_OBJECTS.group, "kind": "Role", "name": NAME}
+        reference = {"apiGroup": ROLES.group, "kind": "Role", "name": NAME}
         for namespace in self.namespaces:
             role: dict[str, Any] = {"metadata": {"name": NAME}, "rules": _rules(rights_in_namespaces())}
-            await self.client.create(ROLE_OBJECTS, namespace, role)
+            await self.client.create(ROLES, namespace, role)
             binding = {"metadata": {"name": NAME}, "roleRef": reference, "subjects": [subject]}
             await self.client.create(ROLE_BINDINGS, namespace, binding)
         _write_kubeconfig(kubeconfig, admin, await request_token(self.client, TokenWish(self.home, NAME)))
@@ -63,7 +55,7 @@ class Account:
         await self._write(namespace, rights_in_namespaces())
 
     async def _write(self, namespace: str, rights: set[Entry]) -> None:
-        await self.client.patch(ROLE_OBJECTS, namespace, NAME, {"rules": _rules(rights)})
+        await self.client.patch(ROLES, namespace, NAME, {"rules": _rules(rights)})
 
 
 def _write_kubeconfig(kubeconfig: Path, admin: Path, token: str) -> None:

@@ -10,14 +10,14 @@ REVIEWS = Rule(
     ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"),
 )
 
-# The operator's and the agent's rules are those of manifests/rbac, compared by a test: what works here works there.
+# The operator's and the agent's rules are what they declare, compared by a test: what works here works on a cluster.
 ROLES: Roles = {
     "admin": (Rule((ANY,), (ANY,), (ANY,)),),
     "operator": (
         Rule(READ, (GROUP,), ("backuppolicies", "backupstores", "dockerhosts", "restorerequests")),
         Rule((*READ, "create", "patch", "delete"), (GROUP,), ("backupruns",)),
         Rule(
-            ("get", "patch"),
+            ("patch",),
             (GROUP,),
             (
                 "backuppolicies/status",
@@ -31,17 +31,15 @@ ROLES: Roles = {
         Rule(READ, ("",), ("pods",)),
         Rule(("get",), ("",), ("pods/log",)),
         Rule(("get", "list", "create", "patch"), ("",), ("events",)),
-        Rule((*READ, "create", "update", "patch"), ("coordination.k8s.io",), ("leases",)),
-        Rule(READ, ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
-        Rule(READ, ("",), ("namespaces",)),
+        Rule(("get", "create", "patch"), ("coordination.k8s.io",), ("leases",)),
     ),
     "agent": (
         Rule((*READ, "patch"), ("batch",), ("jobs",)),
-        Rule(("get", "patch"), ("batch",), ("jobs/status",)),
+        Rule(("patch",), ("batch",), ("jobs/status",)),
         Rule(("get",), ("",), ("secrets",)),
-        Rule(("get", "create", "patch"), (GROUP,), ("dockerhosts",)),
-        Rule(("get", "patch"), (GROUP,), ("dockerhosts/status",)),
-        Rule(("get", "create", "update", "patch"), ("coordination.k8s.io",), ("leases",)),
+        Rule(("get", "create"), (GROUP,), ("dockerhosts",)),
+        Rule(("patch",), (GROUP,), ("dockerhosts/status",)),
+        Rule(("get", "create", "patch"), ("coordination.k8s.io",), ("leases",)),
     ),
     "viewer": (Rule(READ, (ANY,), (ANY,), except_resources=("secrets",)),),
 }
