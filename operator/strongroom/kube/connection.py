@@ -46,7 +46,8 @@ async def read_login(client: KubeClient) -> Login:
         server=configuration.host,
         ca_path=configuration.ssl_ca_cert,
         verify=configuration.verify_ssl,
-        token=header.removeprefix("Bearer ") if header else None,
+        # In a pod the library writes `bearer`.
+        token=header.partition(" ")[2].strip() if header else None,
         certificate_path=configuration.cert_file,
         private_key_path=configuration.key_file,
     )

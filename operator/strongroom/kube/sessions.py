@@ -64,6 +64,9 @@ class Persistence:
         failures = 0
         while True:
             await self._take_turn(permission)
+            if request.session.closed:
+                # By a login that was refused elsewhere. The library logs in again on this very class of error, and on no other.
+                raise RuntimeError("Session is closed")
             try:
                 async with asyncio.timeout(ANSWER_SECONDS):
                     response = await handler(request)
