@@ -81,6 +81,9 @@ class RestoreOrder(StrictFields):
     )
     path: AbsolutePath | None = Field(default=None, description="New or empty folder, for Directory.")
     volume: VolumeName | None = Field(default=None, description="New or empty volume, for Directory.")
+    persistent_volume_claim: ResourceName | None = Field(
+        default=None, description="Empty PersistentVolumeClaim, for Directory."
+    )
     strategy: Literal["Swap", "Clean", "DropAndCreate"] = Field(default="Swap", description="How, in place.")
     hooks: Hooks | None = Field(
         default=None, description="Services stopped around the swap: `stop` and `stopTimeout` alone."
@@ -103,7 +106,7 @@ class RestoreOrder(StrictFields):
 
     @property
     def touched(self) -> list[Source]:
-        """The targets that something is restored into. In mode Directory that is `path` or `volume` alone."""
+        """The targets that something is restored into. In mode Directory that is the folder, volume or claim alone."""
         return [] if self.mode == "Directory" else self.targets
 
     @property

@@ -121,16 +121,17 @@ class RestoreTarget(Fields):
             "database goes with mode NewDatabase, which needs it",
         ),
         rule(
-            "(self.mode == 'Directory') == (has(self.path) != has(self.volume))",
-            "mode Directory needs either path or volume, which go with no other mode",
+            "[has(self.path), has(self.volume), has(self.persistentVolumeClaim)].filter(x, x).size() == (self.mode == 'Directory' ? 1 : 0)",
+            "mode Directory needs exactly one of path, volume and persistentVolumeClaim, which go with no other mode",
         ),
     )
 
     mode: RestoreMode = Field(
-        description="InPlace: over what was backed up, after confirmation. NewDatabase: one database beside the old. Directory: everything as files, into a new or empty folder or volume. Drill: into a throw-away server, to see whether it works."
+        description="InPlace: over what was backed up, after confirmation. NewDatabase: one database beside the old. Directory: everything as files, into a new or empty folder, volume or claim. Drill: into a throw-away server, to see whether it works."
     )
     host: Name | None = Field(
-        default=None, description="DockerHost whose agent restores. Default: the policy's."
+        default=None,
+        description="DockerHost whose agent restores. Default: the policy's; without one the cluster restores.",
     )
     postgres: RestorePostgres | None = Field(
         default=None,
@@ -144,13 +145,19 @@ class RestoreTarget(Fields):
         description="New or empty folder of the host, for Directory. The host's agent must allow it.",
     )
     volume: VolumeName | None = Field(default=None, description="New or empty volume, for Directory.")
+    persistent_volume_claim: ResourceName | None = Field(
+        default=None, description="Empty PersistentVolumeClaim of this namespace, for Directory in a cluster."
+    )
 
     @model_validator(mode="after")
     def _fitting(self) -> "RestoreTarget":
         if (self.mode == "NewDatabase") != (self.database is not None):
             raise ValueError("database goes with mode NewDatabase, which needs it")
-        if (self.mode == "Directory") != ((self.path is None) != (self.volume is None)):
-            raise ValueError("mode Directory needs either path or volume, which go with no other mode")
+        places = (self.path, self.volume, self.persistent_volume_claim)
+        if sum(place is not None for place in places) != (self.mode == "Directory"):
+            raise ValueError(
+                "mode Directory needs exactly one of path, volume and persistentVolumeClaim, which go with no other mode"
+            )
         return self
 
 

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +16,13 @@ from strongroom.cli.logs import configure_logging, log_format_option
 
 def _machine_name() -> str:
     return socket.gethostname().split(".")[0].lower()
+
+
+def _networks(_ctx: click.Context, _param: click.Parameter, told: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(each)) for each in told)
+    except ValueError as error:
+        raise click.BadParameter(f"write a network such as 10.96.0.0/12: {error}") from error
 
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -89,6 +97,12 @@ def apiserver(state: Path, bind: str, port: int, names: tuple[str, ...], log_for
     help="File (YAML or JSON) with the fields of a policy's spec.job: defaults for Jobs that the cluster runs.",
 )
 @click.option("--worker-image", help="Image of workers, where --job-defaults and the policy name none.")
+@click.option(
+    "--reach",
+    multiple=True,
+    callback=_networks,
+    help="Network that a restore's health check may fetch from, where a cluster restores; may be repeated. Default: the private ones.",
+)
 @click.option("--metrics-port-file", type=_FILE, help="File that the port in use is written to.")
 @click.option(
     "--tick-seconds",
@@ -107,6 +121,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     metrics_port: int,
     job_defaults: Path | None,
     worker_image: str | None,
+    reach: tuple[str, ...],
     metrics_port_file: Path | None,
     tick_seconds: float,
     log_format: str,
@@ -119,7 +134,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     """
     configure_logging("operator", log_format)
     from strongroom.controllers.run import run_operator
-    from strongroom.controllers.settings import WORKER_IMAGE, OperatorSettings, read_job_defaults
+    from strongroom.controllers.settings import REACH, WORKER_IMAGE, OperatorSettings, read_job_defaults
 
     settings = OperatorSettings(
         kubeconfig=kubeconfig,
@@ -132,6 +147,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
         tick_seconds=tick_seconds,
         worker_image=worker_image or WORKER_IMAGE,
         job_defaults=read_job_defaults(job_defaults),
+        reach=reach or REACH,
     )
     sys.exit(run_operator(settings))
 

@@ -7,6 +7,7 @@ from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupPolicy, BackupStore, parse_run
 from strongroom.controllers.context import Context
+from strongroom.domain.drillapplications import find_pod_trouble
 from strongroom.domain.drillorders import build_drill_order
 from strongroom.domain.drills import (
     DrillFacts,
@@ -22,7 +23,7 @@ from strongroom.domain.names import drill_job_name
 from strongroom.domain.policies import Surroundings, find_lasting_problem
 from strongroom.domain.runrecords import RunRecord
 from strongroom.domain.schedule import Schedule
-from strongroom.domain.sites import is_ready
+from strongroom.domain.sites import Cluster, is_ready
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, POLICIES, RUNS
 from strongroom.kube.rights import on
@@ -78,8 +79,12 @@ def _job(context: Context, policy: BackupPolicy) -> JobState | None:
 
 def _find_problem(policy: BackupPolicy, around: Surroundings) -> str | None:
     """Why no Job can be made now, in words."""
-    if around.site is None or not is_ready(around.site):
+    if policy.spec.host is not None and (around.site is None or not is_ready(around.site)):
         return f"the agent of DockerHost {policy.spec.host} is not alive"
+    if isinstance(around.site, Cluster) and policy.spec.drill is not None:
+        trouble = find_pod_trouble(policy.spec.drill)
+        if trouble is not None:
+            return trouble
     problem = find_lasting_problem(policy, around)
     return None if problem is None else problem.message
 

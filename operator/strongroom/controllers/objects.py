@@ -52,6 +52,8 @@ class Objects:
         """Of our Jobs, where a cluster runs them."""
         self.pod_defaults: JobSettings | None = None
         """Of the cluster's pods; None where the API server runs none."""
+        self.reach: tuple[str, ...] = ()
+        """Networks that health checks of such pods may fetch from."""
         self.faulty: dict[Key, Faulty] = {}
         self._runs_of: dict[Name, dict[str, RunRecord]] = {}
 
@@ -137,7 +139,7 @@ class Objects:
 
     def cluster(self, namespace: str) -> Cluster | None:
         """The cluster, as far as it runs pods."""
-        return None if self.pod_defaults is None else Cluster(namespace, self.pod_defaults)
+        return None if self.pod_defaults is None else Cluster(namespace, self.pod_defaults, reach=self.reach)
 
     def site_of(self, policy: BackupPolicy) -> Site | None:
         """Where a policy's Jobs run; None if that is nowhere."""

@@ -12,10 +12,13 @@ from strongroom.api.resources import BackupRun, ObjectMeta, RestoreRequest, pars
 from strongroom.api.workorder import WorkOrder
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
+from strongroom.controllers.pods import find_node
 from strongroom.domain.drillorders import build_drill_order
-from strongroom.domain.jobs import build_request_job
+from strongroom.domain.jobs import Place, build_request_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import restore_job_name, safety_run_name
+from strongroom.domain.places import can_be_read
+from strongroom.domain.podbodies import source_claims
 from strongroom.domain.policies import resolve_host
 from strongroom.domain.restoreorders import (
     Basis,
@@ -43,7 +46,7 @@ from strongroom.domain.restoresteps import (
     Wait,
 )
 from strongroom.domain.runrecords import newest_success
-from strongroom.domain.sites import is_ready
+from strongroom.domain.sites import Cluster, Site, is_ready
 from strongroom.domain.targets import Target
 from strongroom.kube.events import EventType
 from strongroom.kube.kinds import JOBS, RESTORES, RUNS
@@ -106,7 +109,7 @@ async def _look(context: Context, request: RestoreRequest) -> _View:
         safety=safety,
         needs_safety=needs_safety(request, basis.policy),
         busy=None,
-        host_is_alive=basis.host is not None and is_ready(basis.host),
+        host_is_alive=basis.site is not None and is_ready(basis.site),
         now=context.now(),
         targets=digest_targets(request, basis),
     )
@@ -121,9 +124,17 @@ async def _find_basis(context: Context, request: RestoreRequest) -> Basis:
     name = source.policy or (run.spec.policy if run is not None else None)
     policy = context.observed.policies.get((namespace, name)) if name is not None else None
     wanted = request.spec.target.host or (policy.spec.host if policy is not None else None)
-    host = None if wanted is None else resolve_host(wanted, namespace, context.observed.hosts.values())
-    known = {store: each for (where, store), each in context.observed.stores.items() if where == namespace}
-    return Basis(name, policy, run, host, order_stores(request, policy, run, known))
+    site: Site | None
+    if wanted is None:
+        site = context.observed.cluster(namespace)
+    else:
+        site = resolve_host(wanted, namespace, context.observed.hosts.values())
+    known = {
+        store: each
+        for (where, store), each in context.observed.stores.items()
+        if where == namespace and can_be_read(each.spec, site)
+    }
+    return Basis(name, policy, run, site, order_stores(request, policy, run, known))
 
 
 def _newest(context: Context, request: RestoreRequest) -> str | None:
@@ -179,12 +190,11 @@ async def _find_jobs(context: Context, request: RestoreRequest) -> dict[Purpose,
 
 async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
     """Make the Job, or adopt the one that is there, unless its target is busy; the step that follows from it."""
-    request, host = view.request, view.basis.host
-    if host is None:
-        raise ValueError("no Job is made while its host is not known: that is a problem of the request")
+    request, policy = view.request, view.basis.policy
     order = _build_order(view, step.purpose)
+    site = await _find_site(context, view, order)
     async with context.starting:
-        targets = context.observed.turns.targets_of_order(order, host)
+        targets = context.observed.turns.targets_of_order(order, site)
         busy = _busy(context, request, step.purpose, targets)
         if busy is not None:
             return next_step(replace(view.facts, busy=busy))
@@ -193,7 +203,7 @@ async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
                 request,
                 order,
                 _job_purpose(request, step.purpose),
-                host,
+                Place(site, None if policy is None else policy.spec.job),
                 context.settings.worker_image,
             )
         except StrongroomError as error:
@@ -201,6 +211,17 @@ async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
         made = await context.client.ensure(JOBS, request.meta.namespace, body)
         context.take_in(JOBS, made)
     return next_step(replace(view.facts, jobs=await _find_jobs(context, request)))
+
+
+async def _find_site(context: Context, view: _View, order: WorkOrder) -> Site:
+    """Where the Job runs; in a cluster near the volumes that it restores into."""
+    site = view.basis.site
+    if site is None:
+        raise ValueError("no Job is made while nothing would run it: that is a problem of the request")
+    if not isinstance(site, Cluster):
+        return site
+    node = await find_node(context, view.request.meta.namespace, source_claims(order))
+    return replace(site, node=node)
 
 
 def _job_purpose(request: RestoreRequest, purpose: Purpose) -> str:

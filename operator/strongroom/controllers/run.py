@@ -197,6 +197,7 @@ class _Operator:
             return False
         context.obstacles.clear(about)
         context.observed.pod_defaults = context.settings.job_defaults if runs_pods else None
+        context.observed.reach = context.settings.reach
         return True
 
     async def _drain(self, parts: set[asyncio.Task[None]]) -> None:

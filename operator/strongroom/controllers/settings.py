@@ -15,6 +15,8 @@ from strongroom.api.resources import describe
 Clock = Callable[[], datetime]
 WORKER_IMAGE = f"strongroom:{__version__}"
 """Operator and worker are of one version."""
+REACH = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+"""Private networks, as those of pods and Services are; not the address by which clouds hand out credentials."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class OperatorSettings:
     """Image of Jobs that run in containers."""
     job_defaults: JobSettings = field(default_factory=JobSettings)
     """The pods of Jobs that a cluster runs, where a policy says nothing."""
+    reach: tuple[str, ...] = REACH
+    """Networks that health checks of restores may fetch from, where a cluster runs them."""
 
 
 def read_job_defaults(path: Path | None) -> JobSettings:

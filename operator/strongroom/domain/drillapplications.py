@@ -35,6 +35,21 @@ def find_application_trouble(spec: BackupPolicySpec) -> Iterator[str]:
         )
 
 
+def find_pod_trouble(drill: Drill) -> str | None:
+    """What of a drill a pod cannot do, in words; None where it can do all of it."""
+    if drill.application is not None:
+        return (
+            "spec.drill.application: applications are started in containers of a Docker host, and the cluster drills: "
+            "leave it out, or set spec.host."
+        )
+    if drill.image is not None:
+        return (
+            "spec.drill.image: the cluster drills with the server programs of the worker's own image: leave it out, and name an image "
+            "with that PostgreSQL in spec.job.image if the default has none."
+        )
+    return None
+
+
 def _find_database(spec: BackupPolicySpec, application: DrillApplication) -> str | None:
     if application.database is not None or spec.drill is None:
         return application.database

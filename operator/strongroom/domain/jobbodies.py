@@ -78,7 +78,7 @@ def build_body(plan: JobPlan, image: str) -> Body:
         }
         spec["template"] = {
             "metadata": meta,
-            "spec": build_pod(plan.order, settings, image, plan.site.node),
+            "spec": build_pod(plan.order, settings, image, plan.site),
         }
     else:
         labels |= {HOST_LABEL: plan.site.meta.name, HOST_NAMESPACE_LABEL: plan.site.meta.namespace}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from strongroom.api.fields import SecretKeyReference, parse_duration
+from strongroom.api.jobsettings import JobSettings
 from strongroom.api.labels import POLICY_LABEL, REQUEST_LABEL, RUN_LABEL, STORE_LABEL
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, RestoreRequest
 from strongroom.api.workorder import BackupOrder, CatalogueOrder, CatchUpOrder, OrderStore, WorkOrder
@@ -32,6 +33,14 @@ class CataloguePart:
 
     began: datetime
     after: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a Job runs, and how its pod is if that is the cluster: as the policy says, as long as there is one."""
+
+    site: Site
+    settings: JobSettings | None = None
 
 
 def build_job(
@@ -119,7 +128,7 @@ def build_store_check_job(store: BackupStore, site: Site, moment: datetime, imag
 
 
 def build_request_job(
-    request: RestoreRequest, order: WorkOrder, purpose: str, site: Site, image: str
+    request: RestoreRequest, order: WorkOrder, purpose: str, place: Place, image: str
 ) -> Body:
     """The Job that plans a restore, carries it out, or drops what it replaced. Raises as `build_job` does."""
     plan = JobPlan(
@@ -129,7 +138,8 @@ def build_request_job(
         labels={REQUEST_LABEL: label_value(request.meta.name)},
         order=order,
         backoff_limit=request.spec.backoff_limit,
-        site=site,
+        site=place.site,
+        settings=place.settings,
     )
     return build_body(plan, image)
 

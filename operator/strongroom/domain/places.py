@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Collection, Iterable, Mapping
 
 from strongroom.api.backupstore import BackupStoreSpec
+from strongroom.domain.sites import Cluster, Site
 
 Place = tuple[str, ...]
 _OCCUPIED = frozenset(
@@ -67,6 +68,13 @@ def share_a_place(
     if place_of(first) != place_of(second):
         return False
     return place_of(first)[0] != "local" or not set(first_hosts).isdisjoint(second_hosts)
+
+
+def can_be_read(store: BackupStoreSpec, site: Site | None) -> bool:
+    """Whether Jobs there can have it at all: a claim is a cluster's, any other folder a host's."""
+    if isinstance(site, Cluster):
+        return find_local_fault(store) is None
+    return store.local is None or store.local.persistent_volume_claim is None
 
 
 def find_local_fault(store: BackupStoreSpec) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 from strongroom.api.jobsettings import JobSettings
 from strongroom.api.labels import WORK_ORDER_ANNOTATION
 from strongroom.api.workorder import WorkOrder
+from strongroom.domain.sites import Cluster
 
 Body = dict[str, Any]
 MOUNT = "/strongroom"
@@ -21,8 +22,16 @@ SCRATCH_SIZE = "10Gi"
 TERMINATION_LOG = "/dev/termination-log"
 GRACE_SECONDS = 60
 """For a worker that is told to end: uploads are taken back, programs ended."""
-_READING = frozenset(["Catalogue", "PlanRestore", "Restore", "Drill"])
+_READING = frozenset(["Catalogue", "PlanRestore", "Restore", "DropReplaced", "Drill"])
 """Kinds that write nothing to their stores."""
+_RESTORING = frozenset(["Restore", "DropReplaced"])
+"""Kinds that write to the claims of their sources."""
+_TO_READ = ("DAC_OVERRIDE",)
+_TO_RESTORE = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
+_TO_RESTORE_ALL = (*_TO_RESTORE, "MKNOD", "SETFCAP")
+"""Owners, modes and times; and devices and programs with capabilities, where the request allows them."""
+_TO_DRILL = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
+"""A server refuses to be root: it runs as somebody else, who is ended and whose files are removed."""
 
 
 @dataclass
@@ -37,7 +46,7 @@ class _Volumes:
         self.mounts.append({"name": name, "mountPath": path, **({} if writable else {"readOnly": True})})
 
 
-def build_pod(order: WorkOrder, settings: JobSettings, image: str, node: str | None) -> Body:
+def build_pod(order: WorkOrder, settings: JobSettings, image: str, site: Cluster) -> Body:
     """The pod's specification; `image` where the settings name none."""
     volumes = _volumes(order, settings)
     pod: Body = {
@@ -45,23 +54,27 @@ def build_pod(order: WorkOrder, settings: JobSettings, image: str, node: str | N
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": _pod_security(settings),
-        "containers": [_container(volumes.mounts, settings, image)],
+        "securityContext": _pod_security(order, settings),
+        "containers": [
+            _container(order, volumes.mounts, settings, site) | {"image": settings.image or image}
+        ],
         "volumes": volumes.volumes,
     }
-    return pod | dict(_placement(settings, node))
+    return pod | dict(_placement(settings, site.node))
 
 
-def _pod_security(settings: JobSettings) -> Body:
+def _pod_security(order: WorkOrder, settings: JobSettings) -> Body:
     user = 0 if settings.run_as_root else USER
-    return {
+    group = settings.fs_group or USER
+    security: Body = {
         "runAsNonRoot": not settings.run_as_root,
         "runAsUser": user,
         "runAsGroup": user,
-        "fsGroup": settings.fs_group or USER,
-        "fsGroupChangePolicy": "OnRootMismatch",
         "seccompProfile": {"type": "RuntimeDefault"},
     }
+    if settings.run_as_root and order.kind in _RESTORING:
+        return security  # the group of a volume that is written to would become that of all its files
+    return security | {"fsGroup": group, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
 def _placement(settings: JobSettings, node: str | None) -> Iterator[tuple[str, Any]]:
@@ -96,9 +109,11 @@ def _volumes(order: WorkOrder, settings: JobSettings) -> _Volumes:
         # Optional: the worker says which Secret or key is missing, and what else is there is used.
         secret = {"secretName": name, "defaultMode": 0o440, "items": items, "optional": True}
         volumes.add(f"secret-{index}", {"secret": secret}, f"{MOUNT}/secrets/{name}")
+    writes = order.kind in _RESTORING
     for index, claim in enumerate(source_claims(order)):
-        mounted = {"claimName": claim, "readOnly": True}
-        volumes.add(f"source-{index}", {"persistentVolumeClaim": mounted}, f"{CLAIMS}/{claim}")
+        mounted = {"claimName": claim, **({} if writes else {"readOnly": True})}
+        source = {"persistentVolumeClaim": mounted}
+        volumes.add(f"source-{index}", source, f"{CLAIMS}/{claim}", writable=writes)
     for index, store in enumerate(order.stores):
         local = store.spec.local
         if local is not None and local.persistent_volume_claim is not None:
@@ -115,15 +130,35 @@ def _secrets(order: WorkOrder) -> dict[str, set[str]]:
 
 
 def source_claims(order: WorkOrder) -> list[str]:
-    """PersistentVolumeClaims that the order's sources are read from."""
-    named = (each.files.persistent_volume_claim for each in order.touched_sources if each.files is not None)
+    """PersistentVolumeClaims that the order reads from, or restores into."""
+    named = [each.files.persistent_volume_claim for each in order.touched_sources if each.files is not None]
+    named += [order.restore.persistent_volume_claim] if order.restore is not None else []
     return sorted({name for name in named if name is not None})
 
 
-def _container(mounts: list[Body], settings: JobSettings, image: str) -> Body:
+def _capabilities(order: WorkOrder, settings: JobSettings) -> Body:
+    """None, but for root what its work needs."""
+    dropped: Body = {"drop": ["ALL"]}
+    if not settings.run_as_root:
+        return dropped
+    special = order.restore is not None and order.restore.allow_special_files
+    added = {
+        "Restore": _TO_RESTORE_ALL if special else _TO_RESTORE,
+        "DropReplaced": _TO_RESTORE,
+        "Drill": _TO_DRILL,
+    }
+    return dropped | {"add": list(added.get(order.kind, _TO_READ))}
+
+
+def _reach(order: WorkOrder, site: Cluster) -> list[str]:
+    """Networks that a health check may fetch from."""
+    checks = order.kind == "Restore" and order.restore is not None and order.restore.health_check is not None
+    return [word for network in site.reach for word in ("--reach", network)] if checks else []
+
+
+def _container(order: WorkOrder, mounts: list[Body], settings: JobSettings, site: Cluster) -> Body:
     container: Body = {
         "name": "worker",
-        "image": settings.image or image,
         "args": [
             "worker",
             *("--order", f"{MOUNT}/order/order.json"),
@@ -132,6 +167,7 @@ def _container(mounts: list[Body], settings: JobSettings, image: str) -> Body:
             *("--scratch", f"{MOUNT}/scratch"),
             *("--claims", CLAIMS),
             *("--termination-message", TERMINATION_LOG),
+            *_reach(order, site),
         ],
         "env": [{"name": name, "value": f"{MOUNT}/scratch"} for name in ("HOME", "TMPDIR")],
         "volumeMounts": mounts,
@@ -140,7 +176,7 @@ def _container(mounts: list[Body], settings: JobSettings, image: str) -> Body:
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"], **({"add": ["DAC_OVERRIDE"]} if settings.run_as_root else {})},
+            "capabilities": _capabilities(order, settings),
         },
     }
     if settings.image_pull_policy is not None:

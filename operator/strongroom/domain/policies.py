@@ -10,8 +10,9 @@ from strongroom.api.conditions import READY, find_condition
 from strongroom.api.errors import Reason, StrongroomError, excerpt, reason_named
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost
+from strongroom.api.sources import Source
 from strongroom.domain.adoption import adopted_uids
-from strongroom.domain.drillapplications import find_application_trouble
+from strongroom.domain.drillapplications import find_application_trouble, find_pod_trouble
 from strongroom.domain.hosts import find_engine_trouble
 from strongroom.domain.places import find_local_fault, find_twins
 from strongroom.domain.recipients import find_recipient_trouble
@@ -59,7 +60,7 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
     yield from _store_problems(policy.spec, around)
     yield from _site_problems(policy, around)
     yield from _store_states(policy.spec, around)
-    yield from _drill_problems(policy.spec)
+    yield from _drill_problems(policy.spec, around)
     yield from _unreadable_adoption(policy)
 
 
@@ -145,7 +146,7 @@ def _unusable_recipients(spec: BackupPolicySpec) -> Iterator[Problem]:
             yield Problem(Reason.KeyUnusable, f"{message}. {Reason.KeyUnusable.hint}")
 
 
-def _drill_problems(spec: BackupPolicySpec) -> Iterator[Problem]:
+def _drill_problems(spec: BackupPolicySpec, around: Surroundings) -> Iterator[Problem]:
     """What keeps drills from running keeps no backup from being made."""
     drill, encryption = spec.drill, spec.encryption
     if drill is None:
@@ -160,6 +161,8 @@ def _drill_problems(spec: BackupPolicySpec) -> Iterator[Problem]:
     if unknown:
         message = f"spec.drill.sources: there is no source {', '.join(unknown)} in spec.sources"
         yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}", blocks=False)
+    if isinstance(around.site, Cluster) and (trouble := find_pod_trouble(drill)) is not None:
+        yield Problem(Reason.Unsupported, trouble, blocks=False)
     for message in find_application_trouble(spec):
         yield Problem(Reason.InvalidSpec, f"{message}. {Reason.InvalidSpec.hint}", blocks=False)
     is_sealed = (
@@ -249,17 +252,23 @@ def find_cluster_problems(
         return
     if spec.hooks is not None or any(source.hooks is not None for source in spec.sources):
         yield _unsupported_in_cluster("hooks stop and enter containers of a Docker host")
-    for source in spec.sources:
-        postgres, files = source.postgres, source.files
-        if postgres is not None and postgres.host is None:
-            yield _unsupported_in_cluster(f"source {source.name}: reach the server by postgres.host")
-        elif files is not None and files.persistent_volume_claim is None:
-            yield _unsupported_in_cluster(f"source {source.name}: files are those of a persistentVolumeClaim")
-        elif source.config is not None:
-            yield _unsupported_in_cluster(f"source {source.name}: config reads files of a Docker host")
+    for words in find_foreign(spec.sources):
+        yield _unsupported_in_cluster(words)
     for name in spec.stores:
         if name in stores and (fault := find_local_fault(stores[name])) is not None:
             yield _invalid(f"spec.stores: BackupStore {name}: {fault}")
+
+
+def find_foreign(sources: Iterable[Source]) -> Iterator[str]:
+    """What of sources a pod cannot have, in words with the way out."""
+    for source in sources:
+        postgres, files = source.postgres, source.files
+        if postgres is not None and postgres.host is None:
+            yield f"source {source.name}: reach the server by postgres.host"
+        elif files is not None and files.persistent_volume_claim is None:
+            yield f"source {source.name}: files are those of a persistentVolumeClaim"
+        elif source.config is not None:
+            yield f"source {source.name}: config reads files of a Docker host"
 
 
 def _unsupported_in_cluster(words: str) -> Problem:

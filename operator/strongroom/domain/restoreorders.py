@@ -9,7 +9,7 @@ from strongroom.api.backuppolicy import BackupPolicySpec
 from strongroom.api.encryption import Encryption
 from strongroom.api.fields import SecretKeyReference
 from strongroom.api.hooks import Hooks
-from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, DockerHost, RestoreRequest
+from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, RestoreRequest
 from strongroom.api.restoreorder import Choice, DropOrder, Opening, RestoreOrder
 from strongroom.api.restorerequest import RestorePostgres
 from strongroom.api.restoring import RestorePlan
@@ -18,6 +18,7 @@ from strongroom.api.workorder import OrderKind, OrderStore, WorkOrder
 from strongroom.domain.policies import LONGEST_DEADLINE
 from strongroom.domain.restores import keeps_replaced
 from strongroom.domain.runrecords import name_in_stores
+from strongroom.domain.sites import Site
 from strongroom.domain.spans import parse_span
 
 _DEFAULT_PORT = 5432
@@ -25,13 +26,13 @@ _DEFAULT_PORT = 5432
 
 @dataclass(frozen=True)
 class Basis:
-    """What a request refers to, as it is now: the run, its policy, the host, and stores to read from, in this order."""
+    """What a request refers to, as it is now: the run, its policy, where it is carried out, and stores to read from, in this order."""
 
     policy_name: str | None
     """Of the request, or of its run; None while the run is not known: its policy's name is a part of every key."""
     policy: BackupPolicy | None
     run: BackupRun | None
-    host: DockerHost | None
+    site: Site | None
     stores: Sequence[BackupStore]
 
 
@@ -83,6 +84,7 @@ def build_restore_order(
         database=spec.target.database,
         path=spec.target.path,
         volume=spec.target.volume,
+        persistent_volume_claim=spec.target.persistent_volume_claim,
         strategy=spec.strategy,
         hooks=Hooks(stop=spec.stop_services, stop_timeout=spec.stop_timeout) if spec.stop_services else None,
         health_check=spec.health_check,
@@ -169,9 +171,9 @@ def _keys_of(encryption: Encryption) -> list[SecretKeyReference]:
 
 
 def digest_targets(request: RestoreRequest, basis: Basis) -> str:
-    """SHA-256 of where each source's data goes, and on which host."""
-    host = "" if basis.host is None else "/".join(basis.host.key)
-    places = [host, *(source.to_api() for source in build_targets(request, basis))]
+    """SHA-256 of where each source's data goes, and where that is done."""
+    site = "" if basis.site is None else "/".join(basis.site.key)
+    places = [site, *(source.to_api() for source in build_targets(request, basis))]
     return hashlib.sha256(json.dumps(places, sort_keys=True).encode()).hexdigest()
 
 

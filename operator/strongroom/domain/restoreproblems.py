@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from strongroom.api.errors import Reason, excerpt
 from strongroom.api.fields import parse_duration
 from strongroom.api.resources import RestoreRequest
+from strongroom.domain.clusterrestores import find_cluster_problems, names_claims
 from strongroom.domain.policies import LONGEST_DEADLINE, Problem
 from strongroom.domain.restoreorders import Basis, build_targets, goes_elsewhere
 from strongroom.domain.restores import keeps_replaced
@@ -40,7 +41,7 @@ def _problems(request: RestoreRequest, basis: Basis) -> Iterator[Problem]:
         )
     yield from _server_problems(request, basis)
     yield from _safety_problems(request)
-    yield from _host_problems(request, basis)
+    yield from _site_problems(request, basis)
 
 
 def _server_problems(request: RestoreRequest, basis: Basis) -> Iterator[Problem]:
@@ -92,17 +93,23 @@ def _has_way_back(request: RestoreRequest) -> bool:
     return request.spec.strategy == "Swap" and keeps_replaced(request)
 
 
-def _host_problems(request: RestoreRequest, basis: Basis) -> Iterator[Problem]:
+def _site_problems(request: RestoreRequest, basis: Basis) -> Iterator[Problem]:
+    """What keeps its Jobs from running where they should."""
     wanted = request.spec.target.host or (basis.policy.spec.host if basis.policy is not None else None)
     field = "spec.target.host" if request.spec.target.host is not None else "the policy's spec.host"
     if wanted is None:
-        words = "spec.target.host is not set, nor is the policy's host, and this version does not run Jobs in a cluster"
-        yield Problem(Reason.Unsupported, f"{words}. Name a DockerHost (kubectl get dockerhosts).")
-    elif basis.host is None:
+        yield from find_cluster_problems(request, basis)
+        return
+    if basis.site is None:
         words = f"{field}: there is no DockerHost {wanted} that serves namespace {request.meta.namespace}"
         yield _problem(Reason.HostNotFound, words)
-    elif not is_ready(basis.host):
+    elif not is_ready(basis.site):
         yield _problem(Reason.HostNotReady, f"{field}: the agent of DockerHost {wanted} is not alive")
+    if names_claims(request, basis):
+        words = f"{field}: DockerHost {wanted} mounts no persistentVolumeClaim"
+        yield _problem(
+            Reason.InvalidSpec, f"{words}: choose others (spec.from.sources), or a folder or volume"
+        )
 
 
 def _problem(reason: Reason, words: str) -> Problem:

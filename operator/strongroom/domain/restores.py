@@ -101,7 +101,11 @@ def _missed(facts: RestoreFacts) -> Finish | None:
     """The end of a request whose Job was under way and is not there any more."""
     if facts.request.status.phase != "Running" or facts.request.status.job is None:
         return None
-    words = f"Job {facts.request.status.job} was deleted before it ended: its agent undoes what it had begun"
+    return _deleted(facts.request)
+
+
+def _deleted(request: RestoreRequest) -> Finish:
+    words = f"Job {request.status.job} was deleted before it ended: whoever ran it undoes what it had begun"
     return Finish(succeeded=False, reason=Reason.Cancelled.name, message=words)
 
 
@@ -144,10 +148,7 @@ def _carry_out(facts: RestoreFacts, plan: RestorePlan) -> Step:
     if job is not None:
         return _pending(facts, "restore", job) or _judge(facts, job)
     if had_job:
-        words = (
-            f"Job {facts.request.status.job} was deleted before it ended: its agent undoes what it had begun"
-        )
-        return Finish(succeeded=False, reason=Reason.Cancelled.name, message=words)
+        return _deleted(facts.request)
     if facts.request.status.planned_targets not in (None, facts.targets):
         words = (
             "the policy was changed after the plan was made: what was planned, and perhaps confirmed, is another place than the "

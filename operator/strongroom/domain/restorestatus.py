@@ -109,7 +109,7 @@ def _ended(
     }
     message = step.message
     if outcome is not None:
-        kept = step.succeeded and keeps_replaced(request) and bool(outcome.replaced)
+        kept = step.succeeded and bool(outcome.replaced)  # also what was to be dropped, and still stands
         drop_time = now + parse_span(request.spec.keep_replaced) if kept else None
         changes |= {
             "steps": _with_safety(request, safety, outcome.steps),
@@ -121,7 +121,7 @@ def _ended(
             "restore_seconds": outcome.restore_seconds,
             "differences": outcome.differences,
         }
-        if drop_time is not None:
+        if drop_time is not None and keeps_replaced(request):
             names = ", ".join(each.kept_as for each in outcome.replaced)
             message = f"{message.removesuffix('.')}. What was replaced is kept until {format_time(drop_time)}: {names}."
     return changes, _Said(step.succeeded, step.reason, message)

@@ -19,6 +19,8 @@ class Cluster:
     """Of pods, where a policy says nothing."""
     node: str | None = None
     """The node that a Job should run on: where its volume is in use."""
+    reach: tuple[str, ...] = ()
+    """Networks that health checks may fetch from."""
 
     @property
     def key(self) -> tuple[str, str]:

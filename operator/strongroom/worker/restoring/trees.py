@@ -13,6 +13,7 @@ from strongroom.pipeline.encryption.ciphers import SUFFIXES as ENCRYPTION_SUFFIX
 from strongroom.sources.files.restoring.configuration import ConfigRestoration
 from strongroom.sources.files.restoring.dropping import drop_files
 from strongroom.sources.files.restoring.targets import (
+    Room,
     Surroundings,
     restore_config,
     restore_files,
@@ -28,10 +29,11 @@ def build_trees(
 ) -> Iterator[tuple[ManifestFile, TreeRestoration | ConfigRestoration]]:
     """The restoration of each tree; in mode Directory that of every file."""
     around = surroundings(task, special=order.allow_special_files)
+    room = Room(order.path, order.volume, order.persistent_volume_claim)
     for file in files:
         if order.mode == "Directory":
             made: TreeRestoration | ConfigRestoration = restore_into_folder(
-                around, file.artifact, path=order.path, volume=order.volume, name=_name(shelf, file)
+                around, file.artifact, room, name=_name(shelf, file)
             )
         else:
             made = _restore_in_place(around, order, file)

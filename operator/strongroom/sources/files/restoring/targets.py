@@ -50,6 +50,15 @@ class Spot:
     is_mount: bool = False
 
 
+@dataclass(frozen=True)
+class Room:
+    """Where everything goes in mode Directory: a folder of the host, a volume, or a cluster's claim."""
+
+    path: str | None = None
+    volume: str | None = None
+    claim: str | None = None
+
+
 def restore_files(around: Surroundings, artifact: Artifact, files: FilesSource) -> TreeRestoration:
     """The restoration in place of what was read. Raises TargetMissing, Unsupported, and what asking the Engine raises."""
     what = f"source {artifact.source}"
@@ -124,13 +133,13 @@ def find_work(around: Surroundings, source: str, files: FilesSource) -> tuple[Wo
 
 
 def restore_into_folder(
-    around: Surroundings, artifact: Artifact, *, path: str | None, volume: str | None, name: str
+    around: Surroundings, artifact: Artifact, room: Room, *, name: str
 ) -> TreeRestoration:
-    """The restoration into a new or empty folder or volume: as the folder or file `name` there."""
+    """The restoration into a new or empty folder, volume or claim: as the folder or file `name` there."""
     what = f"{artifact.kind} of source {artifact.source}"
-    if volume is not None and not _has_volume(around, volume):
-        return Unmade(artifact, what, f"{volume}/{name}")
-    root, into = _find_root(around, path, volume)
+    if room.volume is not None and not _has_volume(around, room.volume):
+        return Unmade(artifact, what, f"{room.volume}/{name}")
+    root, into = _find_root(around, room)
     place = root + b"/" + os.fsencode(name)
     work = Work(root + b"/" + work_name(around.request_uid, artifact.file))
     goal = Goal(
@@ -154,12 +163,14 @@ def _has_volume(around: Surroundings, name: str) -> bool:
     return has_volume(around.engine(), name)
 
 
-def _find_root(around: Surroundings, path: str | None, volume: str | None) -> tuple[bytes, str]:
-    if volume is not None:
-        return os.fsencode(_volume_place(around, volume, "spec.target.volume")), volume
-    if path is None:
-        raise StrongroomError(Reason.InvalidOrder, "mode Directory: neither path nor volume is named")
-    return os.fsencode(os.path.realpath(around.places.of_path(path))), path
+def _find_root(around: Surroundings, room: Room) -> tuple[bytes, str]:
+    if room.claim is not None:
+        return os.fsencode(around.places.of_claim(room.claim)), room.claim
+    if room.volume is not None:
+        return os.fsencode(_volume_place(around, room.volume, "spec.target.volume")), room.volume
+    if room.path is None:
+        raise StrongroomError(Reason.InvalidOrder, "mode Directory: no folder, volume or claim is named")
+    return os.fsencode(os.path.realpath(around.places.of_path(room.path))), room.path
 
 
 def _find_spot(around: Surroundings, files: FilesSource, what: str) -> Spot:
@@ -170,6 +181,9 @@ def _find_spot(around: Surroundings, files: FilesSource, what: str) -> Spot:
         place = os.path.realpath(around.places.of_path(files.path))
         is_mount = os.fsencode(place) in mount_points()
         return Spot(os.fsencode(place), files.path, "folder", is_mount=is_mount)
+    if files.persistent_volume_claim is not None:
+        place = around.places.of_claim(files.persistent_volume_claim)
+        return Spot(os.fsencode(place), files.persistent_volume_claim, "volume", is_mount=True)
     if files.in_container is None:
         raise StrongroomError(Reason.InvalidSpec, f"{what}: files: no place is named")
     return _find_mounted(around, files.in_container, f"{what}: files.inContainer")
