@@ -76,6 +76,8 @@ def _changes(
     ):
         conditions = with_condition(conditions, condition)
     changes: Object = {}
+    if host.status.observed_generation != host.meta.generation:
+        changes["observedGeneration"] = host.meta.generation
     if conditions != host.status.conditions:
         changes["conditions"] = [each.to_api() for each in conditions]
     names = [database.container[:LONGEST_NAME] for database in uncovered]
