@@ -98,6 +98,7 @@ def test_what_was_committed_is_read_back(store: Store, size: int) -> None:
     assert get(store, KEY) == content
     (found,) = store.list()
     assert (found.key, found.size_bytes) == (KEY, size)
+    assert store.look(KEY) == found
     assert abs(found.modified - datetime.now(UTC)) < timedelta(minutes=1)
 
 
@@ -105,6 +106,7 @@ def test_nothing_is_visible_before_the_commit(store: Store) -> None:
     with store.create(KEY) as writer:
         writer.write(b"half")
         assert keys(store) == []
+        assert store.look(KEY) is None
         with pytest.raises(KeyMissingError):
             store.open(KEY)
         writer.commit()
@@ -193,6 +195,9 @@ def test_a_sweep_takes_what_dead_writers_left_and_nothing_else(store: Store) -> 
 def test_a_missing_key_is_told(store: Store) -> None:
     with pytest.raises(KeyMissingError):
         store.open(KEY)
+    assert store.look(KEY) is None
+    put(store, f"{KEY}/below")
+    assert store.look(KEY) is None
 
 
 def test_a_probe_knows_the_free_space_where_it_says_so(store: Store) -> None:
@@ -204,7 +209,7 @@ def test_a_probe_knows_the_free_space_where_it_says_so(store: Store) -> None:
     "key", ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a\nb", "a\0b", "a\\b", ".strongroom-x", "a/" + "x" * 256, "ü" * 128]
 )  # fmt: skip
 def test_keys_that_could_mean_something_else_are_refused(store: Store, key: str) -> None:
-    for act in (store.create, store.open, store.delete):
+    for act in (store.create, store.open, store.look, store.delete):
         with refuses(Reason.InternalError):
             act(key)
 

@@ -1,6 +1,7 @@
 """A proxy before an S3 server that passes everything on, until a request comes that a test wants to fail.
 
 Plain HTTP both ways. A request is named by its operation, as permissions name it: PutObject, UploadPart, ListObjectsV2…
+Listings may fall behind, too: see lateness.py.
 """
 
 import contextlib
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
+
+from tests.s3.lateness import LateListings
 
 Act = Literal["answer", "reset", "stall", "lose", "cut", "hang"]
 
@@ -54,6 +57,7 @@ class FaultyProxy:
     ignored: set[str] = field(default_factory=set)
     headers: dict[str, dict[str, str]] = field(default_factory=dict)
     """The headers of the last request of each operation."""
+    listings: LateListings = field(default_factory=LateListings)
     released: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -112,7 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._ask(body)
                 self._reset()
             case _:
-                self._pass_on(*self._ask(body), fault)
+                answer, content = self._ask(body)
+                content = self.proxy.listings.pass_on(operation, self.path, answer.status, content)
+                self._pass_on(answer, content, fault)
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _handle  # noqa: N815  the base class calls these
 

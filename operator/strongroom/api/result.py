@@ -214,7 +214,9 @@ class StoreReport(Fields):
     reason: Annotated[str, Field(max_length=64)] | None = Field(
         default=None, description="Why it is not ready."
     )
-    message: Message | None = Field(default=None, description="Why it is not ready, in words.")
+    message: Message | None = Field(
+        default=None, description="Why it is not ready, in words; or what is worth knowing of one that is."
+    )
     capabilities: Annotated[list[Annotated[str, Field(max_length=32)]], Field(max_length=16)] = Field(
         default_factory=list, description="What the medium can do."
     )

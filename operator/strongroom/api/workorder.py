@@ -85,6 +85,10 @@ class CatalogueOrder(StrictFields):
     after: Annotated[str, Field(max_length=512)] | None = Field(
         default=None, description="List recovery points after this key prefix."
     )
+    expected: Annotated[list[Annotated[str, Field(max_length=512)]], Field(max_length=100)] = Field(
+        default_factory=list,
+        description="Key prefixes of recovery points made lately: looked for also where the listing does not show them.",
+    )
     trusted_keys: Annotated[list[SecretKeyReference], Field(max_length=64)] = Field(
         default_factory=list, description="Public or private keys (PEM) whose signatures count."
     )

@@ -13,7 +13,7 @@ from strongroom.api.resources import BackupStore, describe
 from strongroom.api.result import CatalogueReport, WorkResult
 from strongroom.controllers.context import Context
 from strongroom.controllers.rebuilding import carry_out
-from strongroom.domain.catalogues import Action, Known, decide_absences, decide_page
+from strongroom.domain.catalogues import Action, Known, decide_absences, decide_page, find_expected
 from strongroom.domain.jobs import SYNC_DEADLINE, CataloguePart, build_catalogue_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import sync_job_name
@@ -90,7 +90,8 @@ async def _step(
             raise _EndedError(
                 Reason.HostNotReady.name, f"{walk.hosts[0]} is not alive. {Reason.HostNotReady.hint}"
             )
-        part = CataloguePart(walk.began, walk.after)
+        expected = find_expected(_known(context, store), walk.listing(store.meta.name, trust))
+        part = CataloguePart(walk.began, walk.after, expected)
         body = build_catalogue_job(store, host, part, keys, context.settings.worker_image)
         await _remove_jobs(context, store, keep=body["metadata"]["name"])
         context.take_in(JOBS, await context.client.ensure(JOBS, store.meta.namespace, body))

@@ -5,7 +5,7 @@ Asked again after it was carried out, nothing follows. Nothing that follows ever
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from strongroom.api.errors import Reason
@@ -15,6 +15,9 @@ from strongroom.domain.foundruns import MOST_COPIES
 from strongroom.domain.names import found_run_name
 from strongroom.domain.runrecords import RunRecord
 
+MOST_EXPECTED = 100
+_LONGEST_LAG = timedelta(days=1)
+"""No server's listing is further behind."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _OWN_REASONS = frozenset({Reason.CopyMissing.name, PRUNED})
 """Of copies that a listing has found missing: the next may find them again. Other failures are cured by reading alone."""
@@ -141,6 +144,17 @@ def decide_page(points: Iterable[CataloguePoint], known: Known, listing: Listing
             yield Rebuild(point, name)
 
 
+def find_expected(known: Known, listing: Listing) -> list[str]:
+    """Key prefixes of the newest copies that the walk must meet, although the store's listing may not show them yet."""
+    recent = (record for record in known.records if _may_be_missed(record, listing))
+    dated = sorted(
+        ((_copied_at(record, listing.store), record.recovery_point or "") for record in recent), reverse=True
+    )
+    return [prefix for moment, prefix in dated if prefix and moment > listing.began - _LONGEST_LAG][
+        :MOST_EXPECTED
+    ]
+
+
 def decide_absences(seen: Mapping[str, frozenset[str]], known: Known, listing: Listing) -> Iterator[Action]:
     """What follows from a whole walk for the runs that it has not met. `seen`: key prefixes by the uid of the run."""
     for record in known.records:
@@ -212,6 +226,12 @@ def _may_be_missed(record: RunRecord, listing: Listing) -> bool:
         and record.completed is not None
         and record.completed < listing.began
     )
+
+
+def _copied_at(record: RunRecord, store: str) -> datetime:
+    """When its copy came into the store: it may have been caught up long after the run."""
+    verified = (copy.verified for copy in record.copies if copy.store == store)
+    return max(filter(None, [record.completed, *verified]), default=_NEVER)
 
 
 def _missing(record: RunRecord, known: Known, listing: Listing) -> Lost:

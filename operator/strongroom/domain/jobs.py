@@ -33,6 +33,8 @@ class CataloguePart:
 
     began: datetime
     after: str | None
+    expected: Sequence[str] = ()
+    """What must be there, and is looked for where the listing does not show it."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def build_catalogue_job(
         namespace=store.meta.namespace,
         run_uid=store.meta.uid,
         stores=[OrderStore(name=store.meta.name, spec=store.spec)],
-        catalogue=CatalogueOrder(after=part.after, trusted_keys=list(keys)),
+        catalogue=CatalogueOrder(after=part.after, expected=list(part.expected), trusted_keys=list(keys)),
         deadline_seconds=int(SYNC_DEADLINE.total_seconds()),
     )
     where = "/".join(site.key)

@@ -184,7 +184,8 @@ def _ready(facts: StoreFacts) -> Condition:
         status, reason = False, complaint.report.reason or Reason.StoreFailed.name
         message = f"Seen from {complaint.host}: {complaint.report.message or reason}"
     elif _current(facts):
-        status, reason, message = True, "Reached", "The store was listed and written."
+        notes = {contact.report.message: None for contact in _current(facts) if contact.report.message}
+        status, reason, message = True, "Reached", " ".join(["The store was listed and written.", *notes])
     elif known is not None and known.observed_generation == store.meta.generation:
         return known
     elif facts.live_hosts:

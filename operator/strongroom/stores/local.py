@@ -82,12 +82,28 @@ class LocalStore:
         finally:
             os.close(folder)
 
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        try:
+            folder, name = self._folders.open_parent(checked(key), make=False)
+        except FileNotFoundError:
+            return None
+        try:
+            entry = os.lstat(name, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise store_error(error, self._root / key) from error
+        finally:
+            os.close(folder)
+        return _stored(key, entry) if stat.S_ISREG(entry.st_mode) else None
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store."""
         start = prefix.rpartition("/")[0]
         for path, entry in self._walk(start):
             if path.startswith(prefix) and stat.S_ISREG(entry.st_mode) and is_key(path):
-                yield StoredKey(path, entry.st_size, datetime.fromtimestamp(entry.st_mtime, UTC))
+                yield _stored(path, entry)
 
     def delete(self, key: str) -> None:
         """See Store. Folders that become empty go too."""
@@ -159,6 +175,10 @@ class LocalStore:
             yield path, entry
             if stat.S_ISDIR(entry.st_mode):
                 yield from self._walk(path)
+
+
+def _stored(key: str, entry: os.stat_result) -> StoredKey:
+    return StoredKey(key, entry.st_size, datetime.fromtimestamp(entry.st_mtime, UTC))
 
 
 def _text_order(item: tuple[str, os.stat_result]) -> str:

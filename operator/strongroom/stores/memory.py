@@ -54,6 +54,12 @@ class MemoryStore:
                 raise KeyMissingError(key)
             return MemoryReader(self._objects[key][0])
 
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        with self._lock:
+            found = self._objects.get(checked(key))
+        return None if found is None else StoredKey(key, len(found[0]), found[1])
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store."""
         with self._lock:

@@ -139,10 +139,14 @@ class Store(Protocol):
     def open(self, key: str) -> StoreReader:
         """Read a committed key. KeyMissingError when there is none."""
 
+    def look(self, key: str) -> StoredKey | None:
+        """A committed key as it is now, or None. Never behind the last commit or deletion, where a listing may be."""
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """All committed keys that begin with the prefix, in the order of their text.
 
-        A failure in the middle raises: a listing is never silently short.
+        A failure in the middle raises: a listing is never silently short. But a server may show late what was committed or
+        deleted lately: whoever knows a key, and acts on its absence, asks `look`.
         """
 
     def delete(self, key: str) -> None:

@@ -2,10 +2,11 @@
 
 import functools
 import hashlib
+import itertools
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from strongroom import __version__
@@ -62,7 +63,9 @@ def _back_up(task: Task, backup: BackupOrder, copies: Copies) -> tuple[Done, Str
     cipher = task.build_cipher(backup.encryption)
     trust = build_trust(backup.signing, task.secrets.read)
     catalogues = copies.each(
-        lambda _, store: read_catalogue(store, task.order.namespace, backup.policy, trust)
+        lambda _, store: read_catalogue(
+            store, task.order.namespace, backup.policy, trust, _prefixes(task, backup)
+        )
     )
     _warn(catalogues)
     point = adopt_point(copies, catalogues, task.order.run_uid, cipher, task.progress)
@@ -117,13 +120,14 @@ def _make_point(
 ) -> Point:
     readings = plan_sources(task, backup)
     recipe = Recipe(
-        prefix=_free_prefix(task, backup, catalogues),
+        prefix="",
         compression=backup.compression,
         level=backup.verification,
         listed_tables=max(1, LISTED_TABLES // len(readings)),
         refuse=functools.partial(refuse_implausible, backup, catalogues),
         cipher=keys.cipher,
     )
+    recipe = replace(recipe, prefix=_free_prefix(task, backup, copies, catalogues, recipe.file(readings[0])))
     task.progress.expected_bytes = expected_bytes(readings, catalogues)
     attempt = Attempt(recipe.prefix, copies)
     try:
@@ -155,14 +159,27 @@ def _make(task: Task, reading: Reading, recipe: Recipe, writing: _Writing) -> Ma
     return make_artifact(reading, recipe, writing.lanes, task.progress, writing.attempt.own)
 
 
-def _free_prefix(task: Task, backup: BackupOrder, catalogues: Mapping[str, Catalogue]) -> str:
-    """The first attempt's prefix that no store has a key under."""
-    attempt = 1
-    while True:
-        prefix = recovery_point_prefix(task.order.namespace, backup.policy, backup.slot, backup.run, attempt)
-        if not any(catalogue.uses_prefix(prefix) for catalogue in catalogues.values()):
-            return prefix
-        attempt += 1
+def _prefixes(task: Task, backup: BackupOrder) -> Iterator[str]:
+    """Of the run's attempts, without end."""
+    place = (task.order.namespace, backup.policy, backup.slot, backup.run)
+    return (recovery_point_prefix(*place, attempt) for attempt in itertools.count(1))
+
+
+def _free_prefix(
+    task: Task, backup: BackupOrder, copies: Copies, catalogues: Mapping[str, Catalogue], first: str
+) -> str:
+    """The first attempt's prefix that no store has a key under. `first` is the file that every attempt begins with."""
+    return next(
+        prefix
+        for prefix in _prefixes(task, backup)
+        if not any(catalogue.uses_prefix(prefix) for catalogue in catalogues.values())
+        and not _is_there(copies, f"{prefix}/{first}")
+    )
+
+
+def _is_there(copies: Copies, key: str) -> bool:
+    """In any store that still takes part: a listing may not show yet what an attempt has left that was ended just now."""
+    return any(found is not None for found in copies.each(lambda _, store: store.look(key)).values())
 
 
 def _seal(

@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME, SIGNATURE_NAME, Manifest, policy_prefix
 from strongroom.domain.retention import RecoveryPoint
+from strongroom.stores.keys import is_key
 from strongroom.stores.store import KeyMissingError, Store, StoredKey
 from strongroom.worker.signatures import Trust, Verdict, find_move
 
@@ -83,25 +84,46 @@ class Catalogue:
         return sum(point.manifest.stored_bytes for point in self.points)
 
 
-def read_catalogue(store: Store, namespace: str, policy: str, trust: Trust | None = None) -> Catalogue:
+def read_catalogue(
+    store: Store, namespace: str, policy: str, trust: Trust | None = None, attempts: Iterable[str] = ()
+) -> Catalogue:
     """List the policy's keys and read its manifests. A listing that fails raises; it is never short.
 
-    With `trust` (a policy that signs) only signed and trusted manifests count.
+    With `trust` (a policy that signs) only signed and trusted manifests count. `attempts` are the prefixes that a run may have
+    used, one after the other: up to the first that it has not, its manifest is looked for whatever the listing shows.
     """
     start = policy_prefix(namespace, policy)
     catalogue = Catalogue(keys={found.key: found for found in store.list(start)})
+    _look_for(store, catalogue, attempts)
     for key in catalogue.keys:
         prefix, _, name = key.rpartition("/")
-        if name != MANIFEST_NAME or "/" in prefix.removeprefix(start):
-            continue
-        found = read_manifest(store, prefix, catalogue.keys, trust)
-        trouble = find_trouble(prefix, found, (namespace, policy), signed=trust is not None)
-        if found is None or trouble is not None:
-            catalogue.untrusted[prefix] = trouble or ""
-        else:
-            complete = is_complete(catalogue.keys, prefix, found.manifest)
-            catalogue.points.append(CommittedPoint(prefix, found.manifest, complete))
+        if name == MANIFEST_NAME and "/" not in prefix.removeprefix(start):
+            _take_in(store, catalogue, prefix, (namespace, policy), trust)
     return catalogue
+
+
+def _look_for(store: Store, catalogue: Catalogue, attempts: Iterable[str]) -> None:
+    for prefix in attempts:
+        found = store.look(f"{prefix}/{MANIFEST_NAME}")
+        if found is not None:
+            catalogue.keys[found.key] = found
+        elif not catalogue.uses_prefix(prefix):
+            return
+
+
+def _take_in(
+    store: Store, catalogue: Catalogue, prefix: str, place: tuple[str, str], trust: Trust | None
+) -> None:
+    try:
+        found = read_manifest(store, prefix, catalogue.keys, trust)
+    except KeyMissingError:  # deleted since it was listed, or while the listing was behind
+        return
+    trouble = find_trouble(prefix, found, place, signed=trust is not None)
+    if found is None or trouble is not None:
+        catalogue.untrusted[prefix] = trouble or ""
+    else:
+        complete = is_complete(store, catalogue.keys, prefix, found.manifest)
+        catalogue.points.append(CommittedPoint(prefix, found.manifest, complete))
 
 
 def describe_untrusted(untrusted: Mapping[str, str]) -> str | None:
@@ -114,14 +136,14 @@ def describe_untrusted(untrusted: Mapping[str, str]) -> str | None:
 def read_manifest(
     store: Store, prefix: str, keys: Mapping[str, StoredKey], trust: Trust | None
 ) -> FoundManifest | None:
-    """The manifest under a prefix, None if it cannot be read as one. `keys` are those of the listing that has shown it.
+    """The manifest under a prefix, None if it cannot be read as one. KeyMissingError where there is none.
 
-    Without `trust` no signature is looked at.
+    `keys` are those of a listing. Without `trust` no signature is looked at.
     """
     try:
         content = read_whole(store, f"{prefix}/{MANIFEST_NAME}")
         manifest = Manifest.model_validate_json(content)
-    except (ValidationError, KeyMissingError):
+    except ValidationError:
         return None
     except StrongroomError as error:
         if error.reason is Reason.ArtifactCorrupt:
@@ -129,7 +151,8 @@ def read_manifest(
         raise
     verdict = Verdict("Unsigned")
     if trust is not None:
-        verdict = trust.judge(prefix, content, manifest, _signature_reader(store, prefix, keys))
+        reader = _signature_reader(store, prefix, keys, is_expected=manifest.signed_by is not None)
+        verdict = trust.judge(prefix, content, manifest, reader)
     return FoundManifest(manifest, content, hashlib.sha256(content).hexdigest(), verdict)
 
 
@@ -145,12 +168,16 @@ def read_whole(store: Store, key: str, limit: int = _MANIFEST_BYTES) -> bytes:
     return bytes(content)
 
 
-def is_complete(keys: Mapping[str, StoredKey], prefix: str, manifest: Manifest) -> bool:
-    """Whether every file that the manifest names is among the keys, in its length."""
-    found = (
-        (keys.get(f"{prefix}/{file.artifact.file}"), file.artifact.stored_bytes) for file in manifest.files
-    )
+def is_complete(store: Store, keys: Mapping[str, StoredKey], prefix: str, manifest: Manifest) -> bool:
+    """Whether every file that the manifest names is there, in its length. What a listing's `keys` do not show is looked for."""
+    files = ((f"{prefix}/{file.artifact.file}", file.artifact.stored_bytes) for file in manifest.files)
+    found = ((_find(store, keys, key), size) for key, size in files)
     return all(key is not None and key.size_bytes == size for key, size in found)
+
+
+def _find(store: Store, keys: Mapping[str, StoredKey], key: str) -> StoredKey | None:
+    """A manifest may name what is no key: there is nothing then."""
+    return keys.get(key) or (store.look(key) if is_key(key) else None)
 
 
 def find_trouble(
@@ -166,13 +193,16 @@ def find_trouble(
     return None if found.verdict.signature == "Valid" else found.verdict.words
 
 
-def _signature_reader(store: Store, prefix: str, keys: Mapping[str, StoredKey]) -> Callable[[], bytes | None]:
+def _signature_reader(
+    store: Store, prefix: str, keys: Mapping[str, StoredKey], *, is_expected: bool
+) -> Callable[[], bytes | None]:
     key = f"{prefix}/{SIGNATURE_NAME}"
 
     def read() -> bytes | None:
-        if key not in keys:
+        found = _find(store, keys, key) if is_expected else keys.get(key)
+        if found is None:
             return None
-        if keys[key].size_bytes > _SIGNATURE_BYTES:
+        if found.size_bytes > _SIGNATURE_BYTES:
             return b""
         try:
             return read_whole(store, key)

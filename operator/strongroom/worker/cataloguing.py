@@ -1,5 +1,6 @@
 """What a store holds of a namespace, told part by part: each as much as a result can carry, and never quietly short."""
 
+import heapq
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from strongroom.api.result import (
     CatalogueReport,
 )
 from strongroom.api.workorder import CatalogueOrder
-from strongroom.stores.store import Store, StoredKey
+from strongroom.stores.store import KeyMissingError, Store, StoredKey
 from strongroom.worker.catalogue import FoundManifest, is_complete, read_manifest
 from strongroom.worker.copying import named
 from strongroom.worker.signatures import Trust, gather_trust
@@ -39,7 +40,7 @@ def run_catalogue(task: Task, wanted: CatalogueOrder) -> tuple[Done, StrongroomE
     ((name, store),) = open_stores(task.order.stores, task.secrets, task.scratch).stores.items()
     listed_at, report = datetime.now(UTC), _Report()
     with named(name):
-        for prefix, keys in _points(store, task.order.namespace, wanted.after):
+        for prefix, keys in _points(store, task.order.namespace, wanted):
             task.ending.check()
             if not _tell(report, store, prefix, keys, trust):
                 break
@@ -90,13 +91,28 @@ def _size(prefix: str, point: CataloguePoint | None) -> int:
     )
 
 
-def _points(store: Store, namespace: str, after: str | None) -> Iterator[tuple[str, Keys]]:
-    """Each committed recovery point's prefix with its keys, in the order of the keys' text, in which they lie together."""
-    begin = "" if after is None else f"{after}/"
-    for prefix, group in itertools.groupby(store.list(f"{namespace}/"), _prefix):
-        keys = {found.key: found for found in group}
-        if f"{prefix}/{MANIFEST_NAME}" in keys and f"{prefix}/" > begin:
+def _points(store: Store, namespace: str, wanted: CatalogueOrder) -> Iterator[tuple[str, Keys]]:
+    """Each committed recovery point's prefix with its keys, in the order of the keys' text, in which they lie together.
+
+    So are those that are expected, whether the listing shows a manifest of theirs or not.
+    """
+    begin = "" if wanted.after is None else f"{wanted.after}/"
+    expected = {prefix for prefix in wanted.expected if prefix.startswith(f"{namespace}/")}
+    listed: Iterator[tuple[str, StoredKey | None]] = (
+        (_prefix(found), found)
+        for found in store.list(f"{namespace}/")
+        if found.key.count("/") >= _POINT_SEGMENTS
+    )
+    known = ((prefix, None) for prefix in sorted(expected, key=_place))
+    both = heapq.merge(listed, known, key=lambda each: _place(each[0]))
+    for prefix, group in itertools.groupby(both, lambda each: each[0]):
+        keys = {found.key: found for _, found in group if found is not None}
+        if _place(prefix) > begin and (f"{prefix}/{MANIFEST_NAME}" in keys or prefix in expected):
             yield prefix, keys
+
+
+def _place(prefix: str) -> str:
+    return f"{prefix}/"
 
 
 def _prefix(found: StoredKey) -> str:
@@ -105,20 +121,14 @@ def _prefix(found: StoredKey) -> str:
 
 def _tell(report: _Report, store: Store, prefix: str, keys: Keys, trust: Trust) -> bool:
     """Whether it has found room in the report, or need not be told."""
-    found = read_manifest(store, prefix, keys, trust)
-    if found is None:
-        now_there = any(key.key == f"{prefix}/{MANIFEST_NAME}" for key in store.list(f"{prefix}/"))
-        return report.add(prefix, None) if now_there else True  # retention has deleted it meanwhile
-    if (found.manifest.namespace, found.manifest.policy) != tuple(prefix.split("/")[:2]):
+    try:
+        found = read_manifest(store, prefix, keys, trust)
+    except KeyMissingError:  # retention has deleted it meanwhile, or it was only looked for
+        return True
+    if found is None or (found.manifest.namespace, found.manifest.policy) != tuple(prefix.split("/")[:2]):
         return report.add(prefix, None)
-    complete = is_complete(keys, prefix, found.manifest) or _is_complete_now(store, prefix, found)
+    complete = is_complete(store, keys, prefix, found.manifest)
     return report.add(prefix, _describe(prefix, found, complete=complete))
-
-
-def _is_complete_now(store: Store, prefix: str, found: FoundManifest) -> bool:
-    """Files may have come after the listing went by their places, and the manifest before it reached its own."""
-    keys = {key.key: key for key in store.list(f"{prefix}/")}
-    return is_complete(keys, prefix, found.manifest)
 
 
 def _describe(prefix: str, found: FoundManifest, *, complete: bool) -> CataloguePoint:

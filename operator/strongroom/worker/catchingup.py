@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME, SIGNATURE_NAME, policy_prefix
 from strongroom.api.workorder import CatchUpOrder
-from strongroom.stores.store import Store
+from strongroom.stores.store import KeyMissingError, Store
 from strongroom.worker.attempt import Attempt
 from strongroom.worker.catalogue import FoundManifest, find_trouble, read_manifest, read_whole
 from strongroom.worker.claiming import claim_all
@@ -124,9 +124,10 @@ class _Look:
         """Its manifest, if it is the right one; None if there is none. ArtifactCorrupt if it is another, or does not count."""
         prefix = self.order.recovery_point
         keys = {found.key: found for found in store.list(f"{prefix}/")}
-        if f"{prefix}/{MANIFEST_NAME}" not in keys:
+        try:
+            found = read_manifest(store, prefix, keys, self.trust)
+        except KeyMissingError:
             return None
-        found = read_manifest(store, prefix, keys, self.trust)
         place = (self.namespace, self.order.policy)
         trouble = find_trouble(prefix, found, place, signed=self.trust is not None)
         if found is not None and found.manifest.policy_uid != self.order.policy_uid:

@@ -41,9 +41,13 @@ class Recipe:
     """Without one the artifacts are in the clear."""
 
     def key(self, reading: Reading) -> str:
-        """Where the reading's artifact goes; each suffix names the stock tool that takes it off."""
+        """Where the reading's artifact goes."""
+        return f"{self.prefix}/{self.file(reading)}"
+
+    def file(self, reading: Reading) -> str:
+        """What it is called there; each suffix names the stock tool that takes it off."""
         sealed = "" if self.cipher is None else ENCRYPTION_SUFFIXES[self.cipher.kind]
-        return f"{self.prefix}/{reading.file_name}{SUFFIXES[self.compression.codec]}{sealed}"
+        return f"{reading.file_name}{SUFFIXES[self.compression.codec]}{sealed}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import MANIFEST_NAME, Manifest, ManifestFile
 from strongroom.stores.keys import is_key
-from strongroom.stores.store import KeyMissingError, Store
+from strongroom.stores.store import Store
 from strongroom.worker.catalogue import is_complete, read_manifest
 from strongroom.worker.signatures import Trust, Verdict
 
@@ -51,14 +51,15 @@ def list_points(store: Store, prefix: str = "") -> Iterator[str]:
 
 
 def read_point(store: Store, prefix: str, trust: Trust) -> StoredPoint:
-    """The recovery point under a prefix, whatever its signature is worth. ArtifactCorrupt if its manifest cannot be read."""
+    """The recovery point under a prefix, whatever its signature is worth.
+
+    KeyMissingError without a manifest, ArtifactCorrupt for one that cannot be read.
+    """
     keys = {found.key: found for found in store.list(f"{prefix}/")}
-    if f"{prefix}/{MANIFEST_NAME}" not in keys:
-        raise KeyMissingError(f"{prefix}/{MANIFEST_NAME}")
     found = read_manifest(store, prefix, keys, trust)
     if found is None:
         raise StrongroomError(Reason.ArtifactCorrupt, f"the manifest of {prefix} cannot be read")
-    complete = is_complete(keys, prefix, found.manifest)
+    complete = is_complete(store, keys, prefix, found.manifest)
     return StoredPoint(prefix, found.manifest, found.sha256, found.verdict, complete)
 
 

@@ -155,9 +155,22 @@ def _sweep(store: Store, order: WorkOrder, backup: BackupOrder, catalogue: Catal
     start = policy_prefix(order.namespace, backup.policy)
     before = now - timedelta(seconds=order.deadline_seconds)
     vouched = {point.prefix for point in catalogue.points} | catalogue.untrusted.keys()
-    for found in catalogue.keys.values():
-        is_ours = _OWN_POINT.fullmatch(found.key.removeprefix(start)) is not None
-        is_dead = is_ours and found.modified < before and found.key.rpartition("/")[0] not in vouched
-        if is_dead and _delete_unless_locked(store, found.key):
-            log.info("swept %s, left by an attempt that was never committed", found.key)
+    dead = (
+        found.key
+        for found in catalogue.keys.values()
+        if _OWN_POINT.fullmatch(found.key.removeprefix(start)) is not None
+        and found.modified < before
+        and _point(found.key) not in vouched
+    )
+    for prefix, keys in itertools.groupby(dead, _point):
+        if store.look(f"{prefix}/{MANIFEST_NAME}") is not None:
+            log.warning("%s is committed, and the listing does not show it: nothing of it is swept", prefix)
+            continue
+        for key in keys:
+            if _delete_unless_locked(store, key):
+                log.info("swept %s, left by an attempt that was never committed", key)
     store.sweep(start, before)
+
+
+def _point(key: str) -> str:
+    return key.rpartition("/")[0]

@@ -126,7 +126,7 @@ class Replication:
         present = {found.key for found in store.list(f"{self.point.prefix}/")}
         for file in self.point.manifest.files:
             key = self.point.key(file)
-            if key not in present:
+            if key not in present and store.look(key) is None:
                 continue
             try:
                 _prove_file(self.point, file, store, is_opened=False)

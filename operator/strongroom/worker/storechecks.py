@@ -1,6 +1,7 @@
 """Is a store there, and does it do what a backup will ask of it?"""
 
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -19,16 +20,23 @@ from strongroom.worker.secretfiles import SecretFiles
 from strongroom.worker.task import Done, Task
 
 _POINT_SEGMENTS = 4  # namespace, policy, recovery point, file
+_LISTED_SECONDS = 3.0
+_LATE = (
+    f"Its listing is behind: what was written did not show within {_LISTED_SECONDS:g} seconds. Backups are good all the same; "
+    "retention waits until it sees the newest, and whoever has nothing but the store sees it late."
+)
 
 
 def run_store_check(task: Task) -> tuple[Done, StrongroomError | None]:
     """List, write, read and delete in every store, and report on each. The error is that of the first which failed."""
     task.progress.enter("CheckStore")
     copies = open_stores(task.order.stores, task.secrets, task.scratch)
+    notes: dict[str, str | None] = {}
     with suppress(StrongroomError):  # raised when the last store has failed too; the reports say why
         copies.each(lambda _, store: store.probe())
-        copies.each(lambda _, store: _exercise(store, task.order.run_uid))
-    done = Done(stores=report_stores(copies, lambda _, store: count_points(store), task.secrets.hide))
+        notes = copies.each(lambda _, store: _exercise(store, task.order.run_uid))
+    reports = report_stores(copies, lambda _, store: count_points(store), task.secrets.hide)
+    done = Done(stores=[_with_note(report, notes.get(report.store)) for report in reports])
     return done, next(iter(copies.failures.values()), None)
 
 
@@ -76,18 +84,34 @@ def _report(
     )
 
 
-def _exercise(store: Store, run_uid: str) -> None:
+def _with_note(report: StoreReport, note: str | None) -> StoreReport:
+    return report if note is None or not report.ready else report.model_copy(update={"message": note})
+
+
+def _exercise(store: Store, run_uid: str) -> str | None:
+    """Write, read, list and delete; what is worth a word although all went well."""
     key, content = f"{PASSING_PREFIX}{run_uid}/{secrets.token_hex(8)}", secrets.token_bytes(64)
     try:
         with store.create(key) as writer:
             writer.write(content)
             writer.commit()
-        listed = [found.key for found in store.list(key)]
-        if listed != [key] or read_whole(store, key) != content:
+        if read_whole(store, key) != content:
             raise StrongroomError(Reason.StoreFailed, "a probe was written and came back different")
+        note = None if _is_listed(store, key) else _LATE
     finally:
         _clear(store, key)
     _clear_old(store, datetime.now(UTC) - timedelta(hours=1))
+    return note
+
+
+def _is_listed(store: Store, key: str) -> bool:
+    """Within some seconds."""
+    deadline = time.monotonic() + _LISTED_SECONDS
+    while not any(found.key == key for found in store.list(key)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_LISTED_SECONDS / 10)
+    return True
 
 
 def _clear(store: Store, key: str) -> None:

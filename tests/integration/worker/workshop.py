@@ -1,17 +1,18 @@
 """One worker process after another on one store, with the real program and a real PostgreSQL."""
 
+import atexit
 import contextlib
+import functools
 import io
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.integration.postgres import Server
+from tests.integration.worker.nursery import ForkedWorker, Nursery
 
 from strongroom.api.manifest import Manifest
 from strongroom.api.result import WorkResult
@@ -19,14 +20,14 @@ from strongroom.sources.postgres.clients import FOLDERS
 from strongroom.worker.run import WorkerPaths, run_worker
 
 NAMESPACE = "default"
-_RUN = """
-import sys
-from pathlib import Path
-from strongroom.worker.run import WorkerPaths, run_worker
-order, secrets, result, scratch, journal, roll_back, *folders = sys.argv[1:]
-more = {"journal": Path(journal) if journal else None, "roll_back": bool(roll_back)}
-sys.exit(run_worker(WorkerPaths(Path(order), Path(secrets), Path(result), Path(scratch), folders, **more)))
-"""
+
+
+@functools.cache
+def _nursery() -> Nursery:
+    """One for each process of tests. It ends when that does."""
+    started = Nursery()
+    atexit.register(started.close)
+    return started
 
 
 @dataclass
@@ -112,22 +113,14 @@ class Workshop:
             },
         }
 
-    def start(self, order: dict[str, Any], *, roll_back: bool = False) -> "subprocess.Popen[str]":
+    def start(self, order: dict[str, Any], *, roll_back: bool = False) -> ForkedWorker:
         (self.folder / "order.json").write_text(json.dumps(order))
         self.result.unlink(missing_ok=True)
         paths = [self.folder / "order.json", self.folder / "secrets", self.result, self.folder / "scratch"]
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-c", _RUN, *paths, str(self.journal or ""), "1" * roll_back),
-                *self.client_folders,
-            ],
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        words = [*map(str, paths), str(self.journal or ""), "1" * roll_back, *self.client_folders]
+        return _nursery().start(words, self.environment)
 
-    def finish(self, process: "subprocess.Popen[str]") -> Finished:
+    def finish(self, process: ForkedWorker) -> Finished:
         stdout, stderr = process.communicate(timeout=120)
         assert self.result.exists(), stderr
         result = WorkResult.model_validate_json(self.result.read_bytes())

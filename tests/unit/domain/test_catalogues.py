@@ -11,6 +11,7 @@ from strongroom.api.backuprun import BackupRunStatus
 from strongroom.api.resources import BackupRun, parse_run
 from strongroom.api.result import CataloguePoint, Copy, RetentionOutcome
 from strongroom.domain.catalogues import (
+    MOST_EXPECTED,
     Complete,
     Drop,
     Found,
@@ -21,6 +22,7 @@ from strongroom.domain.catalogues import (
     Trust,
     decide_absences,
     decide_page,
+    find_expected,
     judge_point,
 )
 from strongroom.domain.foundruns import build_found_run, build_found_status, with_found_copy, with_lost_copy
@@ -308,3 +310,18 @@ def test_folders_of_machines_are_read_from_every_host_and_nothing_is_missed_whil
     bucket = store(s3={"bucket": "backups"})
     assert begin_walk(bucket, ["a", "b"], ["a", "b"], START).hosts == ("a",)
     assert Walk(1, None, START, ()).is_whole
+
+
+def test_what_was_copied_lately_is_expected_newest_first_and_what_retention_deleted_is_not():
+    world = Simulation()
+    world.backup(STORES)
+    world.backup(("far",))
+    world.backup(("near",), "uid-1")
+    listing, _ = world.listing("near")
+    assert find_expected(world.known(), listing) == ["default/orders/uid-3", "default/orders/uid-1"]
+    world.sync("near")
+    assert find_expected(world.known(), listing) == ["default/orders/uid-3"]
+    assert find_expected(world.known(), replace(listing, began=world.now + timedelta(days=2))) == []
+    for _ in range(MOST_EXPECTED):
+        world.backup(("near",))
+    assert len(find_expected(world.known(), world.listing("near")[0])) == MOST_EXPECTED

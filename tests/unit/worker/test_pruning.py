@@ -1,5 +1,6 @@
 """Retention in a store tells exactly what it did, whatever ends it."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from strongroom.api.result import Artifact, ArtifactVerification, RetentionOutco
 from strongroom.api.workorder import BackupOrder, WorkOrder
 from strongroom.pipeline.digests import Digest
 from strongroom.stores.memory import MemoryStore
-from strongroom.stores.store import KeyLockedError
+from strongroom.stores.store import KeyLockedError, StoredKey
 from strongroom.worker.pruning import prune_store
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
@@ -166,3 +167,25 @@ def test_a_locked_point_stays_whole_is_told_and_hinders_no_other() -> None:
     assert len([found for found in store.list() if "-day-0/" in found.key]) == 2
     store.runs = ()
     assert (prune(store, 3).deleted_runs, prune(store, 3).locked) == (["day-0"], 0)
+
+
+def test_nothing_is_swept_of_a_point_whose_manifest_the_listing_does_not_show() -> None:
+    class Late(MemoryStore):
+        """A store of old keys whose listing lacks some."""
+
+        hidden = ""
+
+        def list(self, prefix: str = "") -> Iterator[StoredKey]:
+            for found in super().list(prefix):
+                if found.key != self.hidden:
+                    yield StoredKey(found.key, found.size_bytes, FIRST)
+
+    store = Late()
+    fill(store, 3)
+    point = recovery_point_prefix("n", "p", FIRST, "day-0")
+    store.hidden = f"{point}/manifest.json"
+    assert prune(store, 3).deleted_runs == ["day-1"]
+    assert store.look(f"{point}/db.dump") is not None
+    store.delete(store.hidden)
+    prune(store, 3)
+    assert store.look(f"{point}/db.dump") is None

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -13,10 +14,12 @@ from strongroom.api.manifest import Manifest, ManifestFile
 from strongroom.api.result import Artifact
 from strongroom.stores.limits.passing import PassingReader
 from strongroom.stores.memory import MemoryStore
-from strongroom.stores.store import StoreReader
+from strongroom.stores.store import StoredKey, StoreReader
 from strongroom.worker.copying import Copies
+from strongroom.worker.points import read_point
 from strongroom.worker.progress import ProgressLines
 from strongroom.worker.replicating import Point, Replication, prove_holders, write_mark
+from strongroom.worker.signatures import Trust
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PREFIX = "n/p/20260101T000000Z-run"
@@ -184,3 +187,18 @@ def test_a_manifest_that_lies_is_believed_of_nobody() -> None:
     copies = Copies({"one": holder(), "two": holder()})
     assert prove_holders(lying, copies, copies.stores) == {}
     assert copies.failures.keys() == {"one", "two"}
+
+
+def test_what_an_earlier_attempt_has_left_is_used_although_the_listing_does_not_show_it_yet() -> None:
+    class Late(MemoryStore):
+        def list(self, prefix: str = "") -> Iterator[StoredKey]:
+            yield from ()
+
+    late = Late()
+    put(late, f"{PREFIX}/a.dump", FILES["a.dump"])
+    put(late, f"{PREFIX}/b.dump", b"other")
+    copies = Copies({"good": holder(), "late": late})
+    replicate(copies, ["good"], ["late"])
+    assert copies.good.keys() == {"good", "late"}
+    point = read_point(late, PREFIX, Trust())
+    assert (point.complete, point.manifest) == (True, MANIFEST)

@@ -32,6 +32,10 @@ class PassingStore:
         """See Store."""
         return self._store.open(key)
 
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        return self._store.look(key)
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store."""
         return self._store.list(prefix)

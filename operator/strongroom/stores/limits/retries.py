@@ -1,6 +1,6 @@
 """What may pass is tried again for a while: a connection that breaks, a server that is busy.
 
-Tried again is what may be done twice: probe, claim, create, open, list, delete, sweep. A writer's stream is gone once it has
+Tried again is what may be done twice: probe, claim, create, open, look, list, delete, sweep. A writer's stream is gone once it has
 been read, and a reader has no offset to begin at: a store that can resume them does so itself, as the bucket does.
 """
 
@@ -90,6 +90,10 @@ class PersistentStore(PassingStore):
     def open(self, key: str) -> StoreReader:
         """See Store."""
         return self._endurance.attempt(lambda: self._store.open(key))
+
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        return self._endurance.attempt(lambda: self._store.look(key))
 
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store. A listing that breaks off begins again, and goes on behind the last key that was given."""

@@ -111,6 +111,10 @@ class WatchedStore(PassingStore):
         servant = Servant()
         return _WatchedReader(self._hired(servant, lambda: self._store.open(key)), servant, self._watch)
 
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        return self._watch.ask_once(lambda: self._store.look(key))
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store."""
         servant = Servant()

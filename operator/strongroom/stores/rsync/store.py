@@ -41,10 +41,15 @@ class RsyncFolder:
         """See Store."""
         return RsyncReader(self._runs, checked(key))
 
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        found = self._runs.look(checked(key))
+        return next((_stored(entry) for entry in found if entry.path == key and entry.kind == "-"), None)
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store. The listing is whole before its first key is given."""
         found = [
-            StoredKey(entry.path, entry.size, entry.modified)
+            _stored(entry)
             for entry in self._runs.below(prefix.rpartition("/")[0])
             if entry.path.startswith(prefix) and entry.kind == "-" and is_key(entry.path)
         ]
@@ -66,6 +71,10 @@ class RsyncFolder:
         if dead or empty:
             self._runs.remove(empty, dead, most=len(entries))
         return len(dead)
+
+
+def _stored(entry: Entry) -> StoredKey:
+    return StoredKey(entry.path, entry.size, entry.modified)
 
 
 def _unfinished(path: str) -> str | None:

@@ -63,6 +63,13 @@ class BucketStore:
         """See Store."""
         return S3Reader(self._bucket, checked(key))
 
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        found = self._bucket.head(checked(key))
+        if found is None:
+            return None
+        return StoredKey(key, found["ContentLength"], found["LastModified"].astimezone(UTC))
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store. All pages are read before the first key is given: not every server keeps the order of the text."""
         found = [

@@ -50,11 +50,17 @@ class SftpFolder:
         """See Store."""
         return SftpReader(self._connections, self._tree, checked(key))
 
+    def look(self, key: str) -> StoredKey | None:
+        """See Store."""
+        with self._connections.one() as session:
+            entry = self._tree.find(session, checked(key))
+        return None if entry is None or not stat.S_ISREG(entry.mode) else _stored(key, entry)
+
     def list(self, prefix: str = "") -> Iterator[StoredKey]:
         """See Store. All folders are read before the first key is given."""
         with self._connections.one() as session:
             found = [
-                StoredKey(path, entry.size, datetime.fromtimestamp(entry.modified, UTC))
+                _stored(path, entry)
                 for path, entry in self._tree.walk(session, prefix)
                 if path.startswith(prefix) and stat.S_ISREG(entry.mode) and is_key(path)
             ]
@@ -111,6 +117,10 @@ class SftpFolder:
         for name in names[: 2 if links else 1]:
             self._remove(session, name)
         return links
+
+
+def _stored(key: str, entry: wire.Attributes) -> StoredKey:
+    return StoredKey(key, entry.size, datetime.fromtimestamp(entry.modified, UTC))
 
 
 def _is_unfinished(path: str) -> bool:

@@ -7,7 +7,7 @@ from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import format_time
 from strongroom.api.manifest import Manifest
 from strongroom.api.restoreorder import Choice, Opening
-from strongroom.stores.store import Store
+from strongroom.stores.store import KeyMissingError, Store
 from strongroom.worker.catalogue import (
     CommittedPoint,
     FoundManifest,
@@ -152,10 +152,13 @@ def _gather(prefix: str, stores: Mapping[str, Store], search: _Search) -> Chosen
 def _look(name: str, store: Store, prefix: str, search: _Search) -> FoundManifest | None:
     """What the store has there, if it counts."""
     keys = {each.key: each for each in store.list(f"{prefix}/")}
-    if not keys:
-        search.refuse(name, Reason.BackupNotFound, f"it does not hold {prefix}")
-        return None
-    found = read_manifest(store, prefix, keys, search.trust)
+    try:
+        found = read_manifest(store, prefix, keys, search.trust)
+    except KeyMissingError:
+        if not keys:
+            search.refuse(name, Reason.BackupNotFound, f"it does not hold {prefix}")
+            return None
+        found = None
     if found is None:
         search.refuse(name, Reason.ArtifactCorrupt, f"the manifest of {prefix} is missing or cannot be read")
         return None
@@ -163,7 +166,7 @@ def _look(name: str, store: Store, prefix: str, search: _Search) -> FoundManifes
     if trouble is not None:
         search.refuse(name, Reason.ManifestUntrusted, f"{prefix}: {trouble}")
         return None
-    if not is_complete(keys, prefix, found.manifest):
+    if not is_complete(store, keys, prefix, found.manifest):
         words = f"a file of {prefix} is missing or not as long as its manifest says"
         search.refuse(name, Reason.ArtifactCorrupt, words)
         return None
