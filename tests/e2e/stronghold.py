@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.e2e.reading import NotReadError, read
 
 ROOT = Path(__file__).resolve().parents[2]
 KUBECTL = Path(sys.executable).parent / "kubectl"
@@ -159,17 +160,16 @@ class Stronghold:
         )
 
     def get(self, kind: str, name: str) -> dict[str, Any]:
-        answer: dict[str, Any] = json.loads(self.kubectl("get", kind, name, "-o", "json").stdout)
-        return answer
+        return read(self.kubeconfig, kind, name)
 
     def try_get(self, kind: str, name: str) -> dict[str, Any] | None:
-        done = self.kubectl("get", kind, name, "-o", "json", check=False)
-        return json.loads(done.stdout) if done.returncode == 0 else None
+        try:
+            return read(self.kubeconfig, kind, name)
+        except NotReadError:
+            return None
 
-    def items(self, kind: str, *selectors: str) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = json.loads(self.kubectl("get", kind, *selectors, "-o", "json").stdout)[
-            "items"
-        ]
+    def items(self, kind: str, selector: str | None = None) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = read(self.kubeconfig, kind, selector=selector)["items"]
         return answer
 
     def when(

@@ -57,7 +57,7 @@ def test_deleting_a_policy_deletes_no_data(ground: Stronghold, shop: Shop, store
 
 def test_a_slot_fires_once_at_its_minute(ground: Stronghold) -> None:
     made = eventually(
-        "a scheduled run", lambda: ground.items("backuprun", "-l", "strongroom.dev/policy=minutely"), 75
+        "a scheduled run", lambda: ground.items("backuprun", "strongroom.dev/policy=minutely"), 75
     )
     ground.kubectl("patch", "backuppolicy", "minutely", "--type=merge", "-p", '{"spec":{"suspend":true}}')
     slot = made[0]["spec"]["slot"]

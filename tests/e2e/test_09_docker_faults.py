@@ -137,7 +137,7 @@ def rows(finished: dict) -> int:
 
 def failed(host: Host, name: str) -> int:
     """Attempts of the policy's Job that have failed so far."""
-    jobs = host.hold.items("jobs", f"--selector=strongroom.dev/policy={name}")
+    jobs = host.hold.items("jobs", f"strongroom.dev/policy={name}")
     return sum(job.get("status", {}).get("failed", 0) for job in jobs)
 
 

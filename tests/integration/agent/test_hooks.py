@@ -81,7 +81,7 @@ class Watched:
         end = time.monotonic() + 30
         while not MOMENTS[moment](self, self.entries()):
             assert time.monotonic() < end, moment
-            time.sleep(0.002)
+            time.sleep(0.005)
 
     @property
     def worker(self):
@@ -129,17 +129,15 @@ def restart_engine(_host, services, _watched):
     services.engine.restart()
 
 
-EVERY = list(MOMENTS)
-
-
+# Each moment with whom it is hard for: a worker dies at any; an agent that comes back finds one at work, or what is owed.
 @pytest.mark.parametrize(
     ("kill", "moments"),
     [
-        (kill_worker, EVERY[1:]),
-        (kill_agent, EVERY[2:5]),
-        (kill_agent_and_worker, EVERY[2:5]),
-        (kill_engine, EVERY[1:5]),
-        (restart_engine, EVERY[3:5]),
+        (kill_worker, list(MOMENTS)[1:]),
+        (kill_agent, ["after a stop", "while it undoes"]),
+        (kill_agent_and_worker, ["while it reads", "while it undoes"]),
+        (kill_engine, ["after all records", "while it reads", "while it undoes"]),
+        (restart_engine, ["while it reads"]),
     ],
 )
 async def test_whatever_is_killed_exactly_what_ran_runs(own_host, services, kill, moments):
