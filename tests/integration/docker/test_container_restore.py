@@ -46,12 +46,14 @@ def back_up(workshop: Workshop, database: DatabaseContainer) -> Finished:
 
 
 @pytest.mark.parametrize("image", [POSTGRES, POSTGRES_BUSYBOX])
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, 4])
 def test_a_database_is_restored_inside_its_container_laid_down_or_streamed(
     engine: Engine, workshop: Workshop, image: str, jobs: int
 ) -> None:
     name = f"back-{image.rpartition(':')[2]}-{jobs}"
     database = start_database(engine, name, image=image, rows=ROWS)
+    for sibling in range(4):  # several tables alike are loaded at the same time, from the dump laid down
+        database.sql(f"CREATE TABLE sibling_{sibling} AS SELECT generate_series(1, {ROWS}) AS n")
     before = database.sql(CONTENT)
     back_up(workshop, database)
     database.sql("DELETE FROM orders WHERE id % 2 = 0")

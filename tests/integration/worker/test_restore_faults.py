@@ -18,6 +18,10 @@ from tests.integration.worker.test_bad_input import mounted
 from tests.integration.worker.workshop import Workshop
 from tests.keys.stock import age_pair
 
+SIBLINGS = "".join(
+    f"CREATE TABLE sibling_{n} AS SELECT g AS n FROM generate_series(1, 9000) AS g;" for n in range(4)
+)
+"""Equal tables: with several jobs they are loaded at the same time, from the dump laid down."""
 EVIL = """
 CREATE ROLE {role};
 CREATE FUNCTION is_super() RETURNS boolean LANGUAGE sql STABLE AS
@@ -175,12 +179,13 @@ def test_a_manifest_that_must_be_signed_and_is_not_is_refused(shop: Restorable) 
     shop.refuse("ManifestUntrusted", opening={"mustBeSigned": True})
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, 4])
 def test_a_corrupt_copy_is_passed_over_and_without_another_nothing_is_touched(
     able: Server, tmp_path: Path, jobs: int
 ) -> None:
-    """Bytes differ behind what tells the contents; with one job rows would be loaded as they come."""
+    """Bytes differ behind what tells the contents; with one job rows are loaded as they come, with four it is laid down."""
     with small(able, tmp_path, f"two_{jobs}") as made:
+        able.execute(SIBLINGS, made.name)
         able.execute(
             "CREATE TABLE t AS SELECT n, md5(n::text) AS x FROM generate_series(1, 9000) n", made.name
         )
@@ -234,9 +239,9 @@ def test_the_key_of_somebody_else_does_not_open_it_and_the_second_one_does(
 
 
 def test_a_check_of_a_plain_role_does_not_run_as_a_superuser(able: Server, tmp_path: Path) -> None:
-    for jobs in (1, 2):
+    for jobs in (1, 4):
         role = f"mallory_{jobs}"
-        with database(able, tmp_path, f"canary_{jobs}", EVIL.format(role=role)) as made:
+        with database(able, tmp_path, f"canary_{jobs}", EVIL.format(role=role) + SIBLINGS) as made:
             before = able.content_hashes(made.name)
             able.execute("DELETE FROM trap", made.name)
             made.restore(jobs=jobs)
@@ -399,12 +404,15 @@ def test_an_extension_that_the_server_lacks_is_named_before_anything_is_made(
 
 def test_without_room_for_the_dump_its_rows_are_loaded_as_they_come(able: Server, tmp_path: Path) -> None:
     with database(
-        able, tmp_path, "roomless", "CREATE TABLE t AS SELECT generate_series(1, 999) AS n"
+        able,
+        tmp_path,
+        "roomless",
+        f"CREATE TABLE t AS SELECT generate_series(1, 999) AS n;{SIBLINGS}",
     ) as made:
         able.execute("DELETE FROM t", made.name)
         with mounted(made.workshop.folder / "scratch", "size=1m"):
             made.refuse(
                 "NotEnoughSpace", "laid down before anything is overwritten", strategy="DropAndCreate"
             )
-            made.restore(jobs=2)
-        assert able.row_counts(made.name) == {"public.t": 999}
+            made.restore(jobs=4)
+        assert able.row_counts(made.name)["public.t"] == 999
