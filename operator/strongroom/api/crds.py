@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from strongroom.api.fields import Fields
 from strongroom.api.group import CATEGORY, GROUP, VERSION
 from strongroom.api.kinds import KINDS, Column, Kind
+from strongroom.api.unknownfields import find_model
 
 Schema = dict[str, Any]
 _DROPPED = ("title", "$defs", "additionalProperties", "propertyNames", "discriminator", "const")
@@ -112,7 +113,7 @@ def _structural(node: Schema, definitions: dict[str, Schema]) -> Schema:
 def _add_object_defaults(schema: Schema, model: type[BaseModel]) -> None:
     """Give objects that a factory makes the default `{}`, so that a server fills in their fields' defaults."""
     for name, info in model.model_fields.items():
-        inner = _find_model(info.annotation)
+        inner = find_model(info.annotation)
         if inner is None:
             continue
         node = schema["properties"][info.alias or name]
@@ -122,10 +123,3 @@ def _add_object_defaults(schema: Schema, model: type[BaseModel]) -> None:
         _add_object_defaults(node, inner)
         if info.default_factory is not None:
             node["default"] = {}
-
-
-def _find_model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    arguments = getattr(annotation, "__args__", ())
-    return next((found for argument in arguments if (found := _find_model(argument)) is not None), None)

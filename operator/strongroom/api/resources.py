@@ -14,6 +14,7 @@ from strongroom.api.errors import Reason, StrongroomError, excerpt
 from strongroom.api.fields import Fields, Time
 from strongroom.api.kinds import BACKUP_POLICY, BACKUP_RUN, BACKUP_STORE, DOCKER_HOST, RESTORE_REQUEST, Kind
 from strongroom.api.restorerequest import RestoreRequestSpec, RestoreRequestStatus
+from strongroom.api.unknownfields import find_unknown
 
 Spec = TypeVar("Spec", bound=Fields)
 Status = TypeVar("Status", bound=Fields)
@@ -56,6 +57,8 @@ class Resource(Generic[Spec, Status]):
     meta: ObjectMeta
     spec: Spec
     status: Status
+    unknown: tuple[str, ...] = ()
+    """Fields of the spec that this version does not know: what they ask for cannot be done."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -105,7 +108,8 @@ def _parse(
         raise StrongroomError(
             Reason.InvalidSpec, f"{kind.kind} {meta.name}: {describe(error, 'spec')}"
         ) from error
-    return Resource(kind, meta, parsed, _parse_status(body.get("status"), kind, meta.name, status))
+    parsed_status = _parse_status(body.get("status"), kind, meta.name, status)
+    return Resource(kind, meta, parsed, parsed_status, find_unknown(spec, body.get("spec")))
 
 
 def _parse_status(value: Any, kind: Kind, name: str, status: type[Status]) -> Status:

@@ -85,6 +85,7 @@ async def _reconcile(context: Context, policy: BackupPolicy) -> datetime | None:
         last_slot=last_slot,
         now=context.now(),
         drills=drills,
+        clock_trouble=None if context.clock_trouble is None else context.clock_trouble.message,
     )
     status = build_policy_status(facts)
     await context.write_status(POLICIES, policy.meta, policy.status, status)
@@ -129,7 +130,7 @@ async def _decide_slot(
         schedule,
         last=last,
         created=created,
-        now=context.clock(),
+        now=context.server_clock.earliest(context.clock()),
         starting_deadline=parse_span(policy.spec.starting_deadline),
         jitter=offset,
     )
@@ -176,6 +177,8 @@ async def _tidy(context: Context, policy: BackupPolicy, records: Sequence[RunRec
         body = {"metadata": {"uid": record.uid}, "status": {"prunedTime": format_time(when)}}
         marked = await context.client.patch(RUNS, record.namespace, record.name, body, subresource="status")
         context.take_in(RUNS, marked)
+    if context.clock_trouble is not None:
+        return  # nothing is deleted by a clock that may be wrong
     for record in find_forgettable(records, policy.spec.run_history_limit):
         await context.client.delete(RUNS, record.namespace, record.name, uid=record.uid)
 

@@ -133,7 +133,7 @@ def _job_key(run: BackupRun) -> tuple[str, str]:
 
 async def _start(context: Context, facts: RunFacts, policy: BackupPolicy, around: Surroundings) -> Step:
     """Make the Job, or adopt the one that is there; the step that follows from it."""
-    run = facts.run
+    run, policy = facts.run, _cautious(context, policy)
     async with context.starting:
         busy = context.observed.turns.working_on(_targets(context, policy), _job_key(run))
         if busy is not None:
@@ -165,6 +165,14 @@ async def _find_site(context: Context, policy: BackupPolicy, around: Surrounding
         if source.files is not None and source.files.persistent_volume_claim is not None
     ]
     return replace(site, node=await find_node(context, policy.meta.namespace, claims))
+
+
+def _cautious(context: Context, policy: BackupPolicy) -> BackupPolicy:
+    """The policy as its Job shall carry it out: while a clock is wrong, retention only tells what it would delete."""
+    if context.server_clock.trouble is None:
+        return policy
+    retention = policy.spec.retention.model_copy(update={"dry_run": True})
+    return replace(policy, spec=policy.spec.model_copy(update={"retention": retention}))
 
 
 async def _held_runs(context: Context, policy: BackupPolicy) -> set[str]:

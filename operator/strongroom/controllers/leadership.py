@@ -15,6 +15,8 @@ from strongroom.kube.kinds import ApiKind
 from strongroom.kube.leases import LeaseLock
 
 Answer = TypeVar("Answer")
+LONGEST_RETRY_SECONDS = 2.0
+"""So soon a Lease that is given back is taken."""
 
 
 class LeadershipLost(Exception):  # noqa: N818  says what happened
@@ -39,7 +41,7 @@ class Leadership:
         self._clock = clock
         self._monotonic = monotonic
         self._trusted_seconds = duration_seconds * 2 / 3
-        self._retry_seconds = duration_seconds / 6
+        self._retry_seconds = min(duration_seconds / 6, LONGEST_RETRY_SECONDS)
         self._trusted_until = float("-inf")
 
     @property
@@ -47,9 +49,11 @@ class Leadership:
         """How long we may still act; not positive when we may not."""
         return self._trusted_until - self._monotonic()
 
-    async def acquire(self) -> None:
-        """Wait until the Lease is ours; an API that fails is asked again."""
+    async def acquire(self, on_wait: Callable[[], None] = lambda: None) -> None:
+        """Wait until the Lease is ours; an API that fails is asked again. `on_wait`: another has it, and we wait for it."""
         while not await self._renew():
+            if self._lock.holder is not None:
+                on_wait()
             await asyncio.sleep(self._retry_seconds)
 
     async def keep(self) -> None:

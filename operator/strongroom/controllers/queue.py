@@ -30,6 +30,7 @@ class ReconcileQueue:
         self._heap: list[tuple[datetime, int, Key]] = []
         self._pushed = 0
         self._failures: dict[Key, int] = {}
+        self._retries: dict[Key, asyncio.TimerHandle] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._is_closed = False
@@ -77,6 +78,7 @@ class ReconcileQueue:
     def wake_at(self, key: Key, moment: datetime | None) -> None:
         """Reconcile again when the clock shows that moment; replaces what was asked for before."""
         self._failures.pop(key, None)
+        self._stop_retrying(key)
         if moment is None:
             self._wakes.pop(key, None)
         elif self._wakes.get(key) != moment:
@@ -94,8 +96,17 @@ class ReconcileQueue:
         longest: float = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(failures - 1, 16))
         pause = random.uniform(0.75, 1.0) * longest  # noqa: S311  spreads load, guards nothing
         pause = max(pause, min(least_seconds, LONGEST_RETRY_SECONDS))
-        asyncio.get_running_loop().call_later(pause, self.add, key)
+        self._stop_retrying(key)  # one at a time: an event in between has its own failure, and its own pause
+        self._retries[key] = asyncio.get_running_loop().call_later(pause, self._add_again, key)
         return pause
+
+    def _add_again(self, key: Key) -> None:
+        del self._retries[key]
+        self.add(key)
+
+    def _stop_retrying(self, key: Key) -> None:
+        if (timer := self._retries.pop(key, None)) is not None:
+            timer.cancel()
 
     def release_due(self, now: datetime) -> datetime | None:
         """Add every key whose moment has come; returns the next moment."""

@@ -18,6 +18,7 @@ from strongroom.controllers.observed import Observed
 from strongroom.controllers.obstacles import Obstacles
 from strongroom.controllers.queue import ReconcileQueue
 from strongroom.controllers.reconciling import work
+from strongroom.controllers.serverclock import ServerClock
 from strongroom.controllers.serving import AddressError, serve_metrics
 from strongroom.controllers.settings import Clock, OperatorSettings, system_clock
 from strongroom.controllers.ticking import keep_in_step, resync, tick
@@ -76,19 +77,20 @@ async def operate(
     async with (
         connect_ or (lambda: connect(settings.kubeconfig, component="strongroom-operator"))
     )() as client:
-        obstacles = Obstacles()
+        obstacles, measures, server_clock = Obstacles(), Measures(), ServerClock()
+        client.on_answer = lambda answer: _hear(measures, server_clock, answer)
         leadership = _build_leadership(settings, client.unpaced(), clock, obstacles)
+        client.pace = Pace(settings.requests_per_second, int(2 * settings.requests_per_second))
         context = Context(
             settings=settings,
             client=FencedClient(client, leadership),
             observed=Observed(),
             queue=ReconcileQueue(),
-            measures=Measures(),
+            measures=measures,
             clock=clock,
             obstacles=obstacles,
+            server_clock=server_clock,
         )
-        rate = settings.requests_per_second
-        client.pace, client.on_answer = Pace(rate, int(2 * rate)), lambda answer: _hear(context, answer)
         operator = _Operator(context, leadership, Health(settings, context.measures, obstacles))
         with serve_metrics(context, operator.health) as port:
             log.info("metrics and probes at http://%s:%d", settings.metrics_host, port)
@@ -117,12 +119,12 @@ def _build_leadership(
     return Leadership(lock, seconds, clock, on_trouble=on_trouble)
 
 
-def _hear(context: Context, answer: Answer) -> None:
+def _hear(measures: Measures, server_clock: ServerClock, answer: Answer) -> None:
     """Every answer of the API server passes here."""
-    context.measures.hear(answer)
+    measures.hear(answer)
     if answer.date is not None:
         # The machine's own clock, as the server's is one, too: not the one that decisions are told.
-        context.server_clock.hear(answer.date, system_clock())
+        server_clock.hear(answer.date, system_clock())
 
 
 @dataclass(frozen=True)
@@ -136,8 +138,7 @@ class _Operator:
     async def lead(self, stopping: asyncio.Task[Any], ticking: asyncio.Task[Any]) -> None:
         """Wait for the Lease, act, and give it back."""
         log.info("%s waits for the Lease %s", self.context.settings.identity, CONTROLLER_LEASE)
-        self.health.phase = Phase.Standby
-        async with _background(self.leadership.acquire()) as acquiring:
+        async with _background(self.leadership.acquire(self._stand_by)) as acquiring:
             await asyncio.wait({acquiring, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not acquiring.done():
                 return
@@ -155,6 +156,9 @@ class _Operator:
             # It writes nothing, and takes its time to end: the next one need not wait for it.
             await self._release()
             await asyncio.gather(*watching, return_exceptions=True)
+
+    def _stand_by(self) -> None:
+        self.health.phase = Phase.Standby
 
     async def _act(
         self, watching: set[asyncio.Task[None]], stopping: asyncio.Task[Any], ticking: asyncio.Task[Any]

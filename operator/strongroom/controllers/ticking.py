@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from strongroom.api.labels import MANAGED_BY_LABEL, MANAGER
 from strongroom.controllers.concerns import everything
 from strongroom.controllers.context import Context
+from strongroom.controllers.definitions import compare_definitions
 from strongroom.controllers.keys import OWN, Key, key_of, watched
 from strongroom.controllers.settings import Clock
 from strongroom.kube.client import KubeClient
@@ -95,6 +96,7 @@ async def resync(context: Context) -> bool:
     One that cannot be listed does not hold up the others: what is known of it may be old.
     """
     scopes = context.settings.namespaces or (None,)
+    await compare_definitions(context)
     kinds = watched(runs_pods=context.observed.pod_defaults is not None)
     listed = [await _try_to_list(context, kind, scopes) for kind in kinds]
     add_everything(context)

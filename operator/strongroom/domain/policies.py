@@ -54,7 +54,7 @@ def find_problems(policy: BackupPolicy, around: Surroundings) -> Iterator[Proble
     yield from _stopped_servers(policy.spec)
     yield from _unencrypted(policy.spec)
     yield from _unusable_recipients(policy.spec)
-    for unsupported in _unsupported(policy.spec, around):
+    for unsupported in (*policy.unknown, *_unsupported(policy.spec, around)):
         message = f"{unsupported} is set"
         yield Problem(Reason.Unsupported, f"{message}. {Reason.Unsupported.hint}")
     yield from _store_problems(policy.spec, around)
@@ -179,9 +179,11 @@ def _unsupported(spec: BackupPolicySpec, around: Surroundings) -> Iterator[str]:
     """Fields that ask for what this version does not do."""
     for name in spec.stores:
         store = around.stores.get(name)
-        field_name = None if store is None else unsupported_field(store.spec)
-        if field_name is not None:
-            yield f"BackupStore {name}: {field_name}"
+        if store is None:
+            continue
+        yield from (f"BackupStore {name}: {field_name}" for field_name in store.unknown)
+        if (unsupported := unsupported_field(store.spec)) is not None:
+            yield f"BackupStore {name}: {unsupported}"
 
 
 def unsupported_field(store: BackupStoreSpec) -> str | None:

@@ -49,6 +49,8 @@ class PolicyFacts:
     last_slot: datetime | None
     now: datetime
     drills: DrillView = field(default_factory=DrillView)
+    clock_trouble: str | None = None
+    """Why the operator's clock is not to be trusted, if it is not."""
 
 
 def build_policy_status(facts: PolicyFacts) -> BackupPolicyStatus:
@@ -149,9 +151,12 @@ def _next_drill(facts: PolicyFacts) -> datetime | None:
 
 def _ready(facts: PolicyFacts) -> Condition:
     problem, blocked = facts.problem, facts.problem is not None and facts.problem.blocks
-    is_suspect = is_clock_suspect(facts.last_slot, facts.now, CLOCK_TOLERANCE)
+    is_suspect = facts.clock_trouble is not None
+    is_suspect = is_suspect or is_clock_suspect(facts.last_slot, facts.now, CLOCK_TOLERANCE)
     if problem is not None and (blocked or not is_suspect):
         status, reason, message = False, problem.reason.name, problem.message
+    elif facts.clock_trouble is not None:
+        status, reason, message = False, "ClockSuspect", facts.clock_trouble
     elif facts.last_slot is not None and is_suspect:
         ahead = format_time(facts.last_slot)
         status, reason = False, "ClockSuspect"

@@ -19,6 +19,8 @@ def find_problem(request: RestoreRequest, basis: Basis) -> Problem | None:
 
 def _problems(request: RestoreRequest, basis: Basis) -> Iterator[Problem]:
     spec, source = request.spec, request.spec.from_
+    for field_name in request.unknown:
+        yield _problem(Reason.Unsupported, f"{field_name} is set")
     if not 1 <= parse_duration(spec.deadline).total_seconds() <= LONGEST_DEADLINE.total_seconds():
         yield _problem(Reason.InvalidSpec, f"spec.deadline: {spec.deadline!r} must lie between 1s and 30d")
     if basis.policy_name is None:

@@ -85,6 +85,10 @@ class KubeClient:
         self.configuration.api_key["BearerToken"] = f"Bearer {token}"
         self.unauthorized.clear()
 
+    async def fetch(self, path: str) -> Object:
+        """A document that is no object, such as /openapi/v3; raises NotFound where the server has none."""
+        return await self._call(_Request("GET", path))
+
     async def get(self, kind: ApiKind, namespace: str | None, name: str) -> Object | None:
         """The object, or None when there is none of that name."""
         try:

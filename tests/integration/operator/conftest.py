@@ -1,6 +1,8 @@
 import pytest
 from tests.integration.embedded import served
+from tests.integration.operator.faultyapi import FaultyApi
 from tests.integration.operator.plainagent import PlainAgent
+from tests.integration.operator.probing import Probe
 from tests.integration.operator.world import World
 
 from strongroom.kube.connection import connect
@@ -21,6 +23,24 @@ async def client(api):
 @pytest.fixture
 async def world(api, client):
     return await World.create(api, client)
+
+
+@pytest.fixture
+async def faulty(api, tmp_path):
+    """A proxy to the API that the test can let fail."""
+    async with FaultyApi(api.state / "operator.kubeconfig").serving(tmp_path) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def probe(tmp_path):
+    return Probe(tmp_path / "port")
+
+
+@pytest.fixture
+def through(faulty, probe):
+    """Settings of an operator behind the proxy, with a Lease that outlives the proxy's faults."""
+    return {"kubeconfig": faulty.kubeconfig, "metrics_port_file": probe.port_file, "lease_seconds": 60}
 
 
 @pytest.fixture

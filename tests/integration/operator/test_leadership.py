@@ -26,6 +26,7 @@ PROGRAM = Path(__file__).with_name("operator_process.py")
 def process(world, **changes):
     settings = dataclasses.asdict(world.settings(**changes))
     settings |= {"kubeconfig": str(settings["kubeconfig"]), "metrics_port_file": None}
+    del settings["job_defaults"]
     running = subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(settings)])
     try:
         yield running
