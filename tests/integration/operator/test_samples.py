@@ -10,10 +10,12 @@ import yaml
 from tests.unit.domain import domain_objects as objects
 
 from strongroom.api.backuppolicy import BackupPolicySpec
-from strongroom.api.resources import BackupPolicy, parse_policy
+from strongroom.api.jobsettings import JobSettings
+from strongroom.api.resources import BackupPolicy, parse_policy, parse_store
 from strongroom.domain.copies import StoreCopy, judge_copies
 from strongroom.domain.policies import Surroundings, find_problems
 from strongroom.domain.schedule import WORDS, parse_schedule
+from strongroom.domain.sites import Cluster
 
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE_STACK = ROOT / "manifests/samples/compose-stack/policies.yaml"
@@ -27,6 +29,7 @@ SAMPLES = {
     "compose-stack": COMPOSE_STACK.read_text(),
     "from-scripts": "---\n".join(re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)),
 }
+CLUSTER = (ROOT / "manifests/samples/cluster.yaml").read_text()
 WORKING = objects.host(status={"engine": {"version": "24.0.7"}})
 
 
@@ -36,9 +39,9 @@ def policies(text: str) -> list[BackupPolicy]:
     return [parse_policy(each | {"metadata": objects.meta(each["metadata"]["name"])}) for each in found]
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, "restore"])
+@pytest.mark.parametrize("name", [*SAMPLES, "restore", "cluster"])
 def test_kubectl_applies_it_with_every_field_known(api, name):
-    text = SAMPLES.get(name) or RESTORE.read_text()
+    text = (SAMPLES | {"restore": RESTORE.read_text(), "cluster": CLUSTER})[name]
     done = subprocess.run(
         ["kubectl", "--kubeconfig", api.admin, "apply", "--dry-run=server", "--validate=strict", "-f", "-"],
         input=text,
@@ -59,6 +62,18 @@ def test_every_policy_of_it_can_be_carried_out(name):
         stores={name: objects.store(name) for name in ("disk", "vault", "nas")}, site=WORKING
     )
     assert [problem for policy in found for problem in find_problems(policy, around)] == []
+
+
+def test_the_policy_of_a_cluster_can_be_carried_out_there():
+    documents = [
+        each | {"metadata": objects.meta(each["metadata"]["name"])} for each in yaml.safe_load_all(CLUSTER)
+    ]
+    stores = {
+        each["metadata"]["name"]: parse_store(each) for each in documents if each["kind"] == "BackupStore"
+    }
+    (policy,) = policies(CLUSTER)
+    around = Surroundings(stores=stores, site=Cluster("default", JobSettings()), runs_pods=True)
+    assert list(find_problems(policy, around)) == []
 
 
 def test_the_sample_of_three_two_one_is_three_two_one():
