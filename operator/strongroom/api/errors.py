@@ -174,7 +174,7 @@ class Reason(Enum):
     KeyUnusable = ErrorKind(
         117,
         False,
-        "Correct the key that the message names: a public key that is valid now, for verificationKeySecret a private key of one of the recipients, for signing one that `strongroom keys init` has made, for a store by SSH one that ssh reads; each without a passphrase.",
+        "Put a key of the right kind, valid now and without a passphrase, where the message says.",
     )
     EncryptionFailed = ErrorKind(118, True, "Read the message: it is the encrypting program's own.")
     # Catalogues.

@@ -96,8 +96,8 @@ async def _find(client: KubeClient, namespace: str | None, now: datetime) -> Fin
             notes += find_policy_notes(policy)
         notes += [*find_copy_notes(policy), *find_drill_notes(policy), *find_untrusted_notes(policy)]
         worries += found
+    notes += find_store_notes(stores)
     for store in stores:
-        notes += find_store_notes(store)
         worries += find_condition_worries(
             f"BackupStore {called(store.meta)}", store.status.conditions, ("Ready",)
         )

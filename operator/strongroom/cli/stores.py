@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from strongroom.api.conditions import READY, find_condition
+from strongroom.api.errors import StrongroomError
 from strongroom.api.labels import CHECK_REQUESTED_ANNOTATION
 from strongroom.api.resources import BackupStore
 from strongroom.cli.cluster import ask, cluster_options
@@ -14,6 +15,9 @@ from strongroom.cli.quantities import ago, human_bytes
 from strongroom.cli.requests import await_answer, request
 from strongroom.kube.client import KubeClient
 from strongroom.kube.kinds import STORES
+
+Answer = tuple[BackupStore, bool] | StrongroomError
+"""The store and whether it has answered, or why nothing can be said of it."""
 
 
 @click.group
@@ -51,9 +55,12 @@ def check(
         click.echo("Asked. See: kubectl get backupstores -n " + namespace)
         return
     states = ask(kubeconfig, lambda client: _answers(client, namespace, asked, timeout))
-    for store, answered in states:
-        _print(store, answered=answered)
-    sys.exit(0 if states and all(answered and _is_ready(store) for store, answered in states) else 1)
+    for name, answer in states:
+        if isinstance(answer, StrongroomError):
+            click.echo(f"{name}  NOT READABLE\n  {answer.reason.name}: {answer}. {answer.reason.hint}")
+        else:
+            _print(*answer)
+    sys.exit(0 if all(_is_good(answer) for _, answer in states) else 1)
 
 
 async def _ask(client: KubeClient, namespace: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -67,12 +74,24 @@ async def _ask(client: KubeClient, namespace: str, names: tuple[str, ...]) -> tu
 
 async def _answers(
     client: KubeClient, namespace: str, names: tuple[str, ...], seconds: float
-) -> list[tuple[BackupStore, bool]]:
+) -> list[tuple[str, Answer]]:
+    """One that cannot be read is told, and keeps nobody from looking at the others."""
+
     def answered(store: BackupStore) -> bool:
         """Whoever has asked after us was answered for us, too."""
         return store.status.last_check_request == store.meta.annotations.get(CHECK_REQUESTED_ANNOTATION)
 
-    return [await await_answer(client, namespace, name, answered, seconds) for name in names]
+    async def answer(name: str) -> Answer:
+        try:
+            return await await_answer(client, namespace, name, answered, seconds)
+        except StrongroomError as error:
+            return error
+
+    return [(name, await answer(name)) for name in names]
+
+
+def _is_good(answer: Answer) -> bool:
+    return not isinstance(answer, StrongroomError) and answer[1] and _is_ready(answer[0])
 
 
 def _is_ready(store: BackupStore) -> bool:
@@ -80,7 +99,7 @@ def _is_ready(store: BackupStore) -> bool:
     return ready is not None and ready.status == "True"
 
 
-def _print(store: BackupStore, *, answered: bool) -> None:
+def _print(store: BackupStore, answered: bool) -> None:
     state, ready = store.status, find_condition(store.status.conditions, READY)
     word = "ready" if _is_ready(store) else "NOT READY"
     click.echo(f"{store.meta.name}  {store.spec.type}  {word if answered else 'NO ANSWER'}")

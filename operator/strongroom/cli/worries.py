@@ -1,5 +1,7 @@
 """What stands against being at ease: worries (not safe), and notes (worth a look although all is safe now)."""
 
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from strongroom.api.conditions import (
@@ -17,6 +19,7 @@ from strongroom.api.conditions import (
 from strongroom.api.fields import format_time
 from strongroom.api.resources import BackupPolicy, BackupStore, DockerHost, ObjectMeta
 from strongroom.domain.freshness import ON_DEMAND
+from strongroom.domain.places import Place, place_of
 
 _NO_ALARM = frozenset({"CouldNotRun", "TooSlow"})
 """Why a policy may not count as drilled although nothing is known against its backups."""
@@ -82,10 +85,19 @@ def find_untrusted_notes(policy: BackupPolicy) -> list[str]:
     return [] if found is None else [f"BackupPolicy {called(policy.meta)}: {found.message}"]
 
 
-def find_store_notes(store: BackupStore) -> list[str]:
-    """A store that is the same place as another."""
-    found = find_condition(store.status.conditions, PLACE_SHARED)
-    return [] if found is None else [f"BackupStore {called(store.meta)}: {found.message}"]
+def find_store_notes(stores: Iterable[BackupStore]) -> list[str]:
+    """Stores that are the same place as others, each place once."""
+    told: dict[tuple[str, Place], list[str]] = {}
+    for store in stores:
+        found = find_condition(store.status.conditions, PLACE_SHARED)
+        before = told.setdefault((store.meta.namespace, place_of(store.spec)), [])
+        if found is not None and not any(_names(message, store.meta.name) for message in before):
+            before.append(f"BackupStore {called(store.meta)}: {found.message}")
+    return [message for messages in told.values() for message in messages]
+
+
+def _names(message: str, name: str) -> bool:
+    return name in re.split(r"[ ,:]+", message)
 
 
 def find_last_failure(policy: BackupPolicy) -> str | None:

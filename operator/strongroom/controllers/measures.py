@@ -14,7 +14,12 @@ from strongroom.api.conditions import COPIES_SATISFIED, DRILLED, READY, find_con
 from strongroom.domain.drills import drilled_until
 from strongroom.domain.freshness import max_age
 from strongroom.domain.holdings import find_wanted
-from strongroom.domain.policystatus import PolicyFacts, copies_satisfied_until, drill_schedule
+from strongroom.domain.policystatus import (
+    PolicyFacts,
+    copies_satisfied_until,
+    drill_schedule,
+    find_newest_look,
+)
 from strongroom.domain.schedule import longest_gap
 from strongroom.kube.client import Answer
 
@@ -68,6 +73,8 @@ class PolicyMeasures:
     drills: DrillMeasures | None = None
     catch_ups_pending: int = 0
     catch_ups_failed: int = 0
+    untrusted_points: int | None = None
+    """None while no run has looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +159,7 @@ class Measures:
 def measure_policy(facts: PolicyFacts, status: BackupPolicyStatus) -> PolicyMeasures:
     """The numbers of a policy with its newest status."""
     policy, schedule, last = facts.policy, facts.schedule, status.last_success
-    wanted = find_wanted(policy, facts.records, facts.now)
+    wanted, look = find_wanted(policy, facts.records, facts.now), find_newest_look(facts.records)
     return PolicyMeasures(
         ready=_is_true(status, READY),
         last_success=last.time.timestamp() if last else None,
@@ -174,6 +181,7 @@ def measure_policy(facts: PolicyFacts, status: BackupPolicyStatus) -> PolicyMeas
         drills=_measure_drills(facts, status),
         catch_ups_pending=sum(each.record.attempts == 0 for each in wanted),
         catch_ups_failed=sum(each.record.attempts > 0 for each in wanted),
+        untrusted_points=None if look is None else look.untrusted_points,
     )
 
 

@@ -70,6 +70,11 @@ _GAUGES: tuple[tuple[str, str, Value], ...] = (
         lambda p, now: float(_are_copies_satisfied(p, now)),
     ),
     ("suspended", "1 while no scheduled run starts.", lambda p, _: float(p.suspended)),
+    (
+        "untrusted_points",
+        "Recovery points in its stores that do not count: changed, moved, or not signed where they must be.",
+        lambda p, _: p.untrusted_points,
+    ),
 )
 
 

@@ -1,6 +1,6 @@
 """The status of a policy from all that is known of it: computed whole each time, so that no event can be missed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -237,9 +237,14 @@ def _retention_blocked(facts: PolicyFacts) -> Condition | None:
     )
 
 
+def find_newest_look(records: Iterable[RunRecord]) -> RunRecord | None:
+    """The newest run that has looked at all that its stores hold."""
+    return newest_finished(record for record in records if record.phase in ("Succeeded", "Partial"))
+
+
 def _untrusted_points(facts: PolicyFacts) -> Condition | None:
     """What the newest backup's retention has met in the stores."""
-    newest = newest_finished(record for record in facts.records if record.phase in ("Succeeded", "Partial"))
+    newest = find_newest_look(facts.records)
     if newest is None or not newest.untrusted:
         return None
     message = (

@@ -85,6 +85,8 @@ class RunRecord:
     """When the last of them ended."""
     untrusted: tuple[str, ...] = ()
     """What lies in the stores and does not count, store by store."""
+    untrusted_points: int = 0
+    """How many that are, in all stores together."""
     judged: Judgement | None = None
     """Its condition CopiesSatisfied."""
     found_in: str | None = None
@@ -145,6 +147,7 @@ def record_run(run: BackupRun) -> RunRecord:
         ),
         blocked=tuple(f"{done.store}: {done.blocked}" for done in status.retention if done.blocked),
         untrusted=tuple(_untrusted(done) for done in status.retention if done.untrusted),
+        untrusted_points=sum(done.untrusted for done in status.retention),
         is_labelled=meta.labels.get(POLICY_LABEL) == run.spec.policy,
         is_owned=bool(meta.owner_references),
         is_deleting=meta.deletion_timestamp is not None,

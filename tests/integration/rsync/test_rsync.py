@@ -121,12 +121,15 @@ def test_a_folder_that_cannot_be_written_is_told(
     failure = failure_of(open_rsync_folder(tmp_path, ssh_server, name))
     assert failure.reason is reason, failure.message
     assert failure.message.startswith(f"rsync.path {PLACE}/{name}:")
+    assert "rsync error" not in failure.message
+    assert failure.message.count("exit code") == 1
 
 
 def test_a_full_disk_is_told_and_nothing_of_the_key_stays(ssh_server: SshServer, tmp_path: Path) -> None:
     store = open_rsync_folder(tmp_path, ssh_server, "small")
     failure = failure_of(store, os.urandom(2 * SMALL_BYTES))
     assert failure.reason is Reason.StoreFull, failure.message
+    assert "rsync error" not in failure.message
     assert list(store.list()) == []
     assert store.sweep("", AHEAD) == 0
 

@@ -63,6 +63,14 @@ def test_copies_tell_store_by_store_and_are_satisfied_no_longer_than_they_are_yo
     assert of("catch_ups") == [("pending", 1), ("failed", 2)]
 
 
+def test_what_does_not_count_is_told_once_somebody_has_looked():
+    measures = Measures()
+    for name, found in (("signed", 3), ("clean", 0), ("new", None)):
+        measures.policies["default", name] = PolicyMeasures(ready=True, untrusted_points=found)
+    told = samples(measures, "strongroom_policy_untrusted_points")
+    assert {labels["policy"]: value for labels, value in told} == {"signed": 3, "clean": 0}
+
+
 def test_hosts_tell_what_can_be_known_of_them():
     measures = Measures(
         hosts={

@@ -21,6 +21,8 @@ class _Row:
     codes: frozenset[int] = frozenset()
 
 
+_NUMBER = re.compile(r" ?\((\d+)\)$", re.MULTILINE)
+_SUMMARIES = ("rsync error:", "connection unexpectedly closed")
 _FULL = frozenset({27, 28, 122})
 _WRITE = 11
 """Error in file I/O, all that a server says that dies of a full disk."""
@@ -71,12 +73,13 @@ class Ended:
 
 
 class RsyncError(StrongroomError):
-    """A run that failed, with its exit code."""
+    """A run that failed, with its exit code and all that rsync said of it."""
 
-    def __init__(self, reason: Reason, message: str, code: int) -> None:
-        """Keep the code beside the text."""
+    def __init__(self, reason: Reason, message: str, ended: Ended) -> None:
+        """Keep both beside the text."""
         super().__init__(reason, message)
-        self.code = code
+        self.code = ended.code
+        self.said = ended.errors
 
 
 def explain_run(ended: Ended, access: Access, *, to_here: bool) -> RsyncError:
@@ -84,15 +87,25 @@ def explain_run(ended: Ended, access: Access, *, to_here: bool) -> RsyncError:
     said, code = ended.errors, ended.code
     if code in _LOST and is_known(said):
         failure = explain(said, access)
-        return RsyncError(failure.reason, failure.message, code)
+        return RsyncError(failure.reason, failure.message, ended)
     reason, words = _judge(said, code, to_here=to_here)
     place = f"rsync.host {access.server.host}:{access.server.port}" if reason is Reason.StoreUnreachable else f"rsync.path {access.server.path}"  # fmt: skip
-    foreign = excerpt(said.replace(str(access.folder), "…"), _TEXT)
-    return RsyncError(reason, f"{place}: {words} (exit code {code}: {foreign})", code)
+    foreign = excerpt(_find_cause(said.replace(str(access.folder), "…")), _TEXT)
+    told = f"{foreign}; rsync's exit code {code}" if foreign else f"rsync's exit code {code}"
+    return RsyncError(reason, f"{place}: {words} ({told})", ended)
+
+
+def _find_cause(said: str) -> str:
+    """The one line of rsync's that says why: the first with a number of the system's errors, else the last that is no summary."""
+    lines = [re.sub(r"^rsync: (\[\w+\] )?", "", line.strip()) for line in said.splitlines()]
+    telling = [line for line in lines if line and not line.startswith(_SUMMARIES)]
+    numbered = [line for line in telling if _NUMBER.search(line)]
+    cause = (numbered[:1] or telling[-1:] or [""])[0]
+    return _NUMBER.sub("", cause)
 
 
 def _judge(said: str, code: int, *, to_here: bool) -> tuple[Reason, str]:
-    numbers = {int(each) for each in re.findall(r"\((\d+)\)$", said, re.MULTILINE)}
+    numbers = {int(each) for each in _NUMBER.findall(said)}
     if to_here and numbers & _FULL:
         return (
             Reason.StoreFull,

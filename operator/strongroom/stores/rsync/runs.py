@@ -102,7 +102,7 @@ class Runs:
             try:
                 return _SENT.encode() in self._run([*options, "--fsync"], "", *words)
             except RsyncError as error:
-                if not _NO_FSYNC.search(error.message):
+                if not _NO_FSYNC.search(error.said):
                     raise
                 self.syncs = False
         return _SENT.encode() in self._run(options, "", *words)
@@ -158,5 +158,5 @@ class Runs:
 
 class _VanishedError(RsyncError):
     def __init__(self, ended: Ended, error: RsyncError) -> None:
-        super().__init__(error.reason, error.message, ended.code)
+        super().__init__(error.reason, error.message, ended)
         self.output = ended.output

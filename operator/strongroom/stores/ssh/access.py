@@ -176,7 +176,10 @@ class Access:
                 f"{what} has a passphrase, and nobody is there to type it: take it off (ssh-keygen -p) or make a key "
                 "for this store alone",
             )
-        words = excerpt(done.stderr.decode(errors="replace").replace(str(key), "it"))
+        # `Load key "…": error in libcrypto`: the file is ours, and its name says nothing to anybody.
+        words = excerpt(
+            done.stderr.decode(errors="replace").strip().rpartition(": ")[2].replace(str(key), "it")
+        )
         raise StrongroomError(Reason.KeyUnusable, f"{what} is no private key that ssh can read ({words})")
 
     def _lay_out_password(self, folder: Path) -> list[tuple[str, str]]:
