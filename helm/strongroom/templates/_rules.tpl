@@ -23,6 +23,7 @@
   - get
   - list
   - watch
+  - patch
 - apiGroups:
   - batch
   resources:
@@ -87,7 +88,6 @@
   - deployments/scale
   - statefulsets/scale
   verbs:
-  - get
   - patch
 {{- end }}
 {{- define "strongroom.rules.lease" -}}

@@ -20,6 +20,7 @@ from strongroom.api.healthchecks import HealthCheck
 from strongroom.api.hooks import Hooks
 from strongroom.api.restoring import MOST_ITEMS, Replaced
 from strongroom.api.sources import Source
+from strongroom.api.workloads import MOST_SERVICES, Workload
 
 
 class Choice(StrictFields):
@@ -87,6 +88,10 @@ class RestoreOrder(StrictFields):
     strategy: Literal["Swap", "Clean", "DropAndCreate"] = Field(default="Swap", description="How, in place.")
     hooks: Hooks | None = Field(
         default=None, description="Services stopped around the swap: `stop` and `stopTimeout` alone."
+    )
+    workloads: Annotated[list[Workload], Field(max_length=MOST_SERVICES)] = Field(
+        default_factory=list,
+        description="Services of a cluster stopped around the swap, by asking the operator.",
     )
     health_check: HealthCheck | None = Field(default=None, description="Checked after services are started.")
     safety_run: ResourceName | None = Field(

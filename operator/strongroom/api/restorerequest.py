@@ -26,6 +26,7 @@ from strongroom.api.restoring import MOST_ITEMS, CheckResult, Replaced, RestoreP
 from strongroom.api.result import Progress
 from strongroom.api.rules import rule, with_rules
 from strongroom.api.sources import PostgresTls
+from strongroom.api.workloads import MOST_SERVICES, ServiceSelector
 
 RestoreMode = Literal["InPlace", "NewDatabase", "Directory", "Drill"]
 RestorePhase = Literal[
@@ -187,7 +188,7 @@ class RestoreRequestSpec(Fields):
         default=None,
         description="Name of what will be overwritten, as status.plan.confirmation says it. Without it an in-place request stops and shows its plan.",
     )
-    stop_services: Annotated[list[ContainerSelector], Field(max_length=32)] = Field(
+    stop_services: Annotated[list[ServiceSelector], Field(max_length=MOST_SERVICES)] = Field(
         default_factory=list,
         description="Services stopped while the new takes the old one's place, and started again: exactly those that ran.",
     )

@@ -256,6 +256,11 @@ def agent(  # noqa: PLR0917 (one parameter an option)
 @click.option(
     "--termination-message", type=_FILE, help="File that a cluster takes the result from, too; 4 KiB."
 )
+@click.option(
+    "--answers",
+    type=_FILE,
+    help="File where the operator answers what progress lines ask, in a cluster's pod.",
+)
 @click.option("--progress", type=_FILE, help="File for progress lines. Default: standard output.")
 @click.option("--log", type=_FILE, help="File for the log. Default: standard error.")
 def worker(progress: Path | None, log: Path | None, **paths: Any) -> None:

@@ -42,6 +42,14 @@ def _moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> s
     return text
 
 
+def _workloads(_ctx: click.Context, _param: click.Parameter, told: tuple[str, ...]) -> list[dict[str, str]]:
+    fields = {"deployment": "deployment", "statefulset": "statefulSet"}
+    pairs = [text.partition("/") for text in told]
+    if any(kind not in fields or not name for kind, _, name in pairs):
+        raise click.BadParameter("write deployment/NAME or statefulset/NAME")
+    return [{fields[kind]: name} for kind, _, name in pairs]
+
+
 @click.command
 @click.argument("policy", required=False)
 @cluster_options
@@ -54,6 +62,7 @@ def _moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> s
 @click.option("--to-database", help="Into a new database of this name, beside the old one.")
 @click.option("--to-directory", help="As files, into this new or empty folder of the host.")
 @click.option("--to-volume", help="As files, into this new or empty volume.")
+@click.option("--to-claim", help="As files, into this empty PersistentVolumeClaim, in a cluster.")
 @click.option(
     "--db-user", help="Role that restores databases. Default: the one that backs up, which seldom may."
 )
@@ -64,6 +73,14 @@ def _moment(_ctx: click.Context, _param: click.Parameter, text: str | None) -> s
     "services",
     multiple=True,
     help="Service to stop meanwhile: project/service, or a container (again for more).",
+)
+@click.option(
+    "--scale-down",
+    "workloads",
+    multiple=True,
+    callback=_workloads,
+    metavar="deployment/NAME|statefulset/NAME",
+    help="The same in a cluster: scaled to 0 meanwhile (again for more).",
 )
 @click.option(
     "--health-url", help="URL that must answer 200 afterwards; otherwise the old state is put back."
@@ -84,6 +101,7 @@ def restore(kubeconfig: Path | None, namespace: str, *, watch: bool, **typed: An
       strongroom restore shop --to-database shop_copy            # beside the old one
       strongroom restore shop --in-place --stop shop/django-app --health-url http://localhost/health/
       strongroom restore shop --in-place --db-user postgres --db-password shop-admin/password
+      strongroom restore shop --in-place --scale-down deployment/web --health-url http://web/health/
       strongroom restore shop --as-of 2026-11-22T02:00:00Z --source media --to-directory /srv/restored
       strongroom restore --run shop-20261122t0200z-3f9c2b7a --in-place --confirm shop --no-watch
     """
@@ -120,8 +138,9 @@ def _follow(kubeconfig: Path | None, namespace: str, name: str) -> int:
 def _build_spec(typed: dict[str, Any]) -> dict[str, Any]:
     """The spec; UsageError for what does not fit together."""
     spec: dict[str, Any] = {"from": _build_from(typed), "target": _build_target(typed)}
-    if typed["services"]:
-        spec["stopServices"] = [_selector(text) for text in typed["services"]]
+    stopped = [*map(_selector, typed["services"]), *typed["workloads"]]
+    if stopped:
+        spec["stopServices"] = stopped
     if typed["health_url"]:
         spec["healthCheck"] = {"url": typed["health_url"]}
     if not typed["safety_backup"]:
@@ -156,11 +175,12 @@ def _build_target(typed: dict[str, Any]) -> dict[str, Any]:
         "to_database": {"mode": "NewDatabase", "database": typed["to_database"]},
         "to_directory": {"mode": "Directory", "path": typed["to_directory"]},
         "to_volume": {"mode": "Directory", "volume": typed["to_volume"]},
+        "to_claim": {"mode": "Directory", "persistentVolumeClaim": typed["to_claim"]},
     }
     wanted = [name for name in targets if typed[name]]
     if len(wanted) != 1:
         raise click.UsageError(
-            "say where to: one of --in-place, --to-database, --to-directory and --to-volume"
+            "say where to: one of --in-place, --to-database, --to-directory, --to-volume and --to-claim"
         )
     postgres: dict[str, Any] = {"user": typed["db_user"]} if typed["db_user"] else {}
     if typed["db_password"]:

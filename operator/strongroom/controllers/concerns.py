@@ -116,7 +116,7 @@ def owner_of(job: JobState) -> list[Key]:
 
 def followed(job: JobState) -> list[Key]:
     """A Job of the cluster itself: what its pods say is brought to it until it has ended."""
-    is_followed = job.is_clusters and job.ending is None
+    is_followed = job.is_clusters and (job.ending is None or job.is_held)
     return [Key(JOBS, job.meta.namespace, job.meta.name)] if is_followed else []
 
 

@@ -19,10 +19,13 @@ from strongroom.api.labels import (
     RESULT_ANNOTATION,
     TROUBLE_ANNOTATION,
 )
-from strongroom.api.result import LARGEST_RESULT_BYTES, Progress
+from strongroom.api.result import LARGEST_RESULT_BYTES
 from strongroom.api.terminations import InLog, find_in_log, unpack_result
+from strongroom.api.workloads import WorkerLine
+from strongroom.controllers.answering import AGAIN, answer_ask
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
+from strongroom.controllers.scaling import let_go, start_services
 from strongroom.domain.jobstates import Ending, JobState
 from strongroom.domain.podstates import PodState, describe_loss, newest
 from strongroom.kube.client import Object
@@ -38,6 +41,7 @@ RIGHTS = (
 )
 
 PROGRESS_PERIOD = timedelta(seconds=5)
+NEWS_PERIOD = timedelta(seconds=4)
 PATIENCE = timedelta(seconds=20)
 """How long a pod may take to start before the cluster is asked why."""
 LAST_WORDS = timedelta(minutes=2)
@@ -45,27 +49,51 @@ LAST_WORDS = timedelta(minutes=2)
 ASK_PERIOD = timedelta(seconds=20)
 START_DEADLINE = timedelta(minutes=15)
 LOG_LINES = 20
-LOG_BYTES = 65_536
+LOG_BYTES = 262_144
 
 
 async def reconcile_job(context: Context, key: Key) -> datetime | None:
     """Bring to one Job what its pods say now; returns when to look again."""
     job = context.observed.jobs.get((key.namespace, key.name))
-    if (
-        job is None
-        or not job.is_clusters
-        or job.ending is not None
-        or job.meta.deletion_timestamp is not None
-    ):
+    if job is None or not job.is_clusters:
         return None
     pod = newest(context.observed.pods_of(job))
+    is_deleted = job.meta.deletion_timestamp is not None
+    if job.is_held and (is_deleted or job.own_ending is not None):
+        return await _release(context, job, pod)
+    if job.ending is not None or is_deleted:
+        return None
     if job.own_ending is not None:
         return await _conclude(context, job, job.own_ending, pod)
+    return await _follow(context, job, pod)
+
+
+async def _follow(context: Context, job: JobState, pod: PodState | None) -> datetime | None:
     if pod is not None and pod.is_running:
         return await _report_progress(context, job, pod)
     if pod is not None and pod.has_ended:
         return None  # the cluster ends the Job, or makes the next pod
     return await _look_why(context, job, pod)
+
+
+async def _release(context: Context, job: JobState, pod: PodState | None) -> datetime | None:
+    """A restore that is over: once no worker of it is left, what was stopped runs again, and the Job may go.
+
+    A worker that is told to end puts back the old before, and may ask meanwhile.
+    """
+    if pod is not None and _lives(pod, context.now()):
+        if job.own_ending is None and pod.meta.deletion_timestamp is None:
+            await _end(context, job)
+        return await _report_progress(context, job, pod)
+    await start_services(context, job)
+    await let_go(context, context.observed.jobs.get((job.meta.namespace, job.meta.name), job))
+    return context.now()
+
+
+def _lives(pod: PodState, now: datetime) -> bool:
+    """Whether its worker may still be at it. One that should have ended long ago is on a node that is lost."""
+    told = pod.meta.deletion_timestamp
+    return pod.is_running and (told is None or now < told + LAST_WORDS)
 
 
 async def _conclude(context: Context, job: JobState, ending: Ending, pod: PodState | None) -> datetime | None:
@@ -106,25 +134,35 @@ async def _read_result(context: Context, pod: PodState) -> str | None:
 
 
 async def _report_progress(context: Context, job: JobState, pod: PodState) -> datetime:
-    """The last progress line, if it says something new."""
-    again = context.now() + PROGRESS_PERIOD
+    """The last progress line, if it says something new, and the answer to what it asks."""
+    asks = job.kind == "Restore"
+    again = context.now() + (AGAIN if asks else PROGRESS_PERIOD)
     with suppress(NotFound):  # it has just gone
         log = await context.client.reads.read_log(
             pod.meta.namespace, pod.meta.name, lines=LOG_LINES, limit=LOG_BYTES
         )
-        progress = _last_progress(log)
-        text = None if progress is None else json.dumps(progress.to_api(), separators=(",", ":"))
-        if text is not None and progress != job.progress:
-            await _annotate(context, job, {PROGRESS_ANNOTATION: text, TROUBLE_ANNOTATION: None})
+        line = _last_line(log)
+        if line is not None and _is_news(line, job):
+            said = json.dumps(line.model_copy(update={"ask": None}).to_api(), separators=(",", ":"))
+            await _annotate(context, job, {PROGRESS_ANNOTATION: said, TROUBLE_ANNOTATION: None})
         elif job.trouble is not None:
             await _annotate(context, job, {TROUBLE_ANNOTATION: None})
+        if asks and line is not None and line.ask is not None:
+            now = context.observed.jobs.get((job.meta.namespace, job.meta.name), job)
+            await answer_ask(context, now, pod, line.ask)
     return again
 
 
-def _last_progress(log: str) -> Progress | None:
+def _is_news(line: WorkerLine, job: JobState) -> bool:
+    """Whether it is worth a write: another stage, or some seconds later."""
+    known = job.progress
+    return known is None or line.stage != known.stage or line.time >= known.time + NEWS_PERIOD
+
+
+def _last_line(log: str) -> WorkerLine | None:
     for line in reversed(log.splitlines()):
         with suppress(ValidationError):
-            return Progress.model_validate_json(line)
+            return WorkerLine.model_validate_json(line)
     return None
 
 
@@ -182,11 +220,12 @@ def _stable(reason: str) -> str:
 async def _give_up(context: Context, job: JobState, trouble: _Trouble, began: datetime) -> None:
     """Let the cluster end the Job: with a deadline that has passed it ends the pod, too, and makes no other."""
     words = f"{trouble.message} (since {format_time(began)})"
+    await _end(context, job, {LOST_ANNOTATION: _word(Reason.PodNotStarted.name, words)})
+
+
+async def _end(context: Context, job: JobState, annotations: dict[str, str] | None = None) -> None:
     body: Object = {
-        "metadata": {
-            "uid": job.meta.uid,
-            "annotations": {LOST_ANNOTATION: _word(Reason.PodNotStarted.name, words)},
-        },
+        "metadata": {"uid": job.meta.uid, "annotations": annotations or {}},
         "spec": {"activeDeadlineSeconds": 1},
     }
     await _patch(context, job, body)

@@ -14,6 +14,7 @@ from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.controllers.pods import find_node
 from strongroom.domain.drillorders import build_drill_order
+from strongroom.domain.jobbodies import Undoing
 from strongroom.domain.jobs import Place, build_request_job
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.names import restore_job_name, safety_run_name
@@ -60,7 +61,7 @@ RIGHTS = (
 
 JOB_KEPT = timedelta(hours=1)
 """A finished Job stays this long beside its request, for people to look at."""
-PURPOSES: tuple[Purpose, ...] = ("plan", "restore", "drop")
+PURPOSES: tuple[Purpose, ...] = ("plan", "restore", "undo", "drop")
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ async def _look(context: Context, request: RestoreRequest) -> _View:
         busy=None,
         host_is_alive=basis.site is not None and is_ready(basis.site),
         now=context.now(),
+        can_undo=isinstance(basis.site, Cluster) and request.spec.target.mode != "Drill",
         targets=digest_targets(request, basis),
     )
     return _View(request, basis, facts)
@@ -203,7 +205,7 @@ async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
                 request,
                 order,
                 _job_purpose(request, step.purpose),
-                Place(site, None if policy is None else policy.spec.job),
+                Place(site, None if policy is None else policy.spec.job, _undoing(view, step)),
                 context.settings.worker_image,
             )
         except StrongroomError as error:
@@ -211,6 +213,11 @@ async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
         made = await context.client.ensure(JOBS, request.meta.namespace, body)
         context.take_in(JOBS, made)
     return next_step(replace(view.facts, jobs=await _find_jobs(context, request)))
+
+
+def _undoing(view: _View, step: MakeJob) -> Undoing | None:
+    restored = view.facts.jobs.get("restore")
+    return Undoing(None if restored is None else restored.note) if step.purpose == "undo" else None
 
 
 async def _find_site(context: Context, view: _View, order: WorkOrder) -> Site:
@@ -312,10 +319,11 @@ async def _settle(context: Context, view: _View, step: Step) -> None:
         is_taken = {
             "plan": view.request.status.plan is not None or ended,
             "restore": ended,
+            "undo": ended,
             "drop": isinstance(step, Dropped),
         }[purpose]
         is_over = job.ending is not None and (
-            purpose != "restore" or context.now() >= _kept_until(view.request, job)
+            purpose not in ("restore", "undo") or context.now() >= _kept_until(view.request, job)
         )
         if is_taken and is_over:
             await context.client.delete(JOBS, job.meta.namespace, job.meta.name, uid=job.meta.uid)

@@ -4,6 +4,7 @@ A right is declared in the module that uses it. Nothing here reads a Secret: wor
 """
 
 from strongroom.controllers import (
+    answering,
     backuppolicy,
     backuprun,
     backupstore,
@@ -14,6 +15,7 @@ from strongroom.controllers import (
     pods,
     rebuilding,
     restorerequest,
+    scaling,
     watching,
 )
 from strongroom.kube import events, leases
@@ -29,18 +31,15 @@ NAMESPACE: tuple[Right, ...] = (
     *dockerhost.RIGHTS,
     *drilling.RIGHTS,
     *pods.RIGHTS,
+    *answering.RIGHTS,
     *rebuilding.RIGHTS,
     *restorerequest.RIGHTS,
     *events.RIGHTS,
 )
 """In each namespace that it serves."""
 
-SERVICES: tuple[Right, ...] = tuple(
-    right
-    for kind in ("deployments", "statefulsets")
-    for right in (Right("apps", kind, ("get",)), Right("apps", f"{kind}/scale", ("get", "patch")))
-)
-"""Besides, if restores and hooks may stop and start applications in the cluster."""
+SERVICES: tuple[Right, ...] = scaling.SCALING
+"""Besides, if restores may stop and start applications in the cluster."""
 
 OWN: tuple[Right, ...] = leases.RIGHTS
 """In its own namespace: the Lease by which one operator acts."""

@@ -52,10 +52,8 @@ def _foreign(request: RestoreRequest, basis: Basis) -> Iterator[str]:
         yield from find_foreign(build_targets(request, basis))
     if spec.health_check is not None and spec.health_check.exec is not None:
         yield "spec.healthCheck.exec enters a container of a Docker host: name a url"
-    if spec.stop_services:
-        yield "spec.stopServices stops containers of a Docker host"
-    if spec.strategy != "Swap":
-        yield f"spec.strategy {spec.strategy} needs a journal that outlives the pod: Swap does not"
+    if any(each.container is not None for each in spec.stop_services):
+        yield "spec.stopServices: containers are a Docker host's: name a deployment or statefulSet"
 
 
 def _claims(request: RestoreRequest, basis: Basis) -> bool:

@@ -18,6 +18,8 @@ from strongroom.api.labels import (
     MANAGED_BY_LABEL,
     MANAGER,
     NO_NODE,
+    NOTE_ANNOTATION,
+    RESTORE_FINALIZER,
     START_DEADLINE_ANNOTATION,
     WORK_ORDER_ANNOTATION,
 )
@@ -34,6 +36,13 @@ FORGOTTEN_SECONDS = 7 * 86_400
 
 
 @dataclass(frozen=True)
+class Undoing:
+    """To put back what a restore has left, with what its last worker has noted."""
+
+    note: str | None
+
+
+@dataclass(frozen=True)
 class JobPlan:
     """What differs between Jobs."""
 
@@ -46,6 +55,8 @@ class JobPlan:
     site: Site
     settings: JobSettings | None = None
     """Of the pod in a cluster, over the cluster's defaults."""
+    undoes: Undoing | None = None
+    """Of a restore in a cluster whose workers have ended without a word."""
 
 
 def build_body(plan: JobPlan, image: str) -> Body:
@@ -64,6 +75,7 @@ def build_body(plan: JobPlan, image: str) -> Body:
         "podFailurePolicy": {"rules": [_fatal_exit_codes()]},
     }
     annotations: dict[str, str] = {}
+    finalizers: list[str] = []
     if isinstance(plan.site, Cluster):
         settings = (plan.settings or JobSettings()).over(plan.site.defaults)
         # What takes a pod away without its fault, such as an eviction, counts for no attempt.
@@ -78,8 +90,12 @@ def build_body(plan: JobPlan, image: str) -> Body:
         }
         spec["template"] = {
             "metadata": meta,
-            "spec": build_pod(plan.order, settings, image, plan.site),
+            "spec": build_pod(plan.order, settings, image, plan.site, rolls_back=plan.undoes is not None),
         }
+        if plan.undoes is not None and plan.undoes.note is not None:
+            annotations[NOTE_ANNOTATION] = plan.undoes.note
+        if plan.order.kind == "Restore":
+            finalizers.append(RESTORE_FINALIZER)
     else:
         labels |= {HOST_LABEL: plan.site.meta.name, HOST_NAMESPACE_LABEL: plan.site.meta.namespace}
         spec["template"] = {
@@ -95,6 +111,7 @@ def build_body(plan: JobPlan, image: str) -> Body:
             "namespace": plan.namespace,
             "labels": labels,
             **({"annotations": annotations} if annotations else {}),
+            **({"finalizers": finalizers} if finalizers else {}),
             "ownerReferences": [plan.owner],
         },
         "spec": spec,

@@ -10,7 +10,7 @@ from strongroom.api.labels import POLICY_LABEL, REQUEST_LABEL, RUN_LABEL, STORE_
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, RestoreRequest
 from strongroom.api.workorder import BackupOrder, CatalogueOrder, CatchUpOrder, OrderStore, WorkOrder
 from strongroom.domain.adoption import readable_uids
-from strongroom.domain.jobbodies import Body, JobPlan, build_body, build_owner, label_value
+from strongroom.domain.jobbodies import Body, JobPlan, Undoing, build_body, build_owner, label_value
 from strongroom.domain.names import (
     catch_up_job_name,
     check_job_name,
@@ -43,6 +43,7 @@ class Place:
 
     site: Site
     settings: JobSettings | None = None
+    undoes: Undoing | None = None
 
 
 def build_job(
@@ -142,6 +143,7 @@ def build_request_job(
         backoff_limit=request.spec.backoff_limit,
         site=place.site,
         settings=place.settings,
+        undoes=place.undoes,
     )
     return build_body(plan, image)
 

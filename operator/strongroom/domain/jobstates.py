@@ -13,11 +13,14 @@ from strongroom.api.labels import (
     HOST_LABEL,
     HOST_NAMESPACE_LABEL,
     LOST_ANNOTATION,
+    NOTE_ANNOTATION,
     PROGRESS_ANNOTATION,
     REQUEST_LABEL,
+    RESTORE_FINALIZER,
     RESULT_ANNOTATION,
     RUN_LABEL,
     START_DEADLINE_ANNOTATION,
+    STOPPED_ANNOTATION,
     STORE_LABEL,
     TROUBLE_ANNOTATION,
     WORK_ORDER_ANNOTATION,
@@ -28,6 +31,7 @@ from strongroom.api.workorder import CatchUpOrder, OrderStore, WorkOrder
 from strongroom.domain.jobbodies import is_left_to_agent
 from strongroom.domain.policies import LONGEST_DEADLINE
 from strongroom.domain.sites import CLUSTER
+from strongroom.domain.stoppedservices import StoppedServices, parse_stopped
 from strongroom.domain.targets import Work
 
 
@@ -77,11 +81,20 @@ class JobState:
     """Why the cluster's pod does not start."""
     start_deadline: str | None = None
     """How long it may take to start."""
+    stopped: StoppedServices | None = None
+    """What of the cluster is scaled to 0 for it."""
+    note: str | None = None
+    """What its worker wants the next one to know."""
 
     @property
     def is_clusters(self) -> bool:
         """Whether the cluster itself runs it."""
         return self.host is None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it does not go before we let it."""
+        return RESTORE_FINALIZER in self.meta.finalizers
 
     @property
     def kind(self) -> str | None:
@@ -136,7 +149,10 @@ def find_work(order: WorkOrder) -> Work | None:
         return Work(order.namespace, backup.policy, backup.sources, backup.hooks)
     if restore is not None and order.kind == "Restore":
         sources = [] if restore.mode == "Directory" else restore.targets
-        return Work(order.namespace, restore.choice.policy, sources, restore.hooks, writes=True)
+        stopped = tuple(map(str, restore.workloads))
+        return Work(
+            order.namespace, restore.choice.policy, sources, restore.hooks, writes=True, workloads=stopped
+        )
     if drop is not None:
         return Work(order.namespace, drop.policy, drop.targets, writes=True)
     return None
@@ -172,6 +188,8 @@ def parse_job(body: Mapping[str, Any]) -> JobState:
         lost=lost,
         trouble=_parse_word(meta.annotations.get(TROUBLE_ANNOTATION)),
         start_deadline=meta.annotations.get(START_DEADLINE_ANNOTATION),
+        stopped=parse_stopped(meta.annotations.get(STOPPED_ANNOTATION)),
+        note=meta.annotations.get(NOTE_ANNOTATION),
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from strongroom.api.jobsettings import JobSettings
-from strongroom.api.labels import WORK_ORDER_ANNOTATION
+from strongroom.api.labels import ANSWER_ANNOTATION, WORK_ORDER_ANNOTATION
 from strongroom.api.workorder import WorkOrder
 from strongroom.domain.sites import Cluster
 
@@ -20,8 +20,11 @@ USER = 10001
 """The image's own."""
 SCRATCH_SIZE = "10Gi"
 TERMINATION_LOG = "/dev/termination-log"
+ANSWERS = "answer.json"
 GRACE_SECONDS = 60
 """For a worker that is told to end: uploads are taken back, programs ended."""
+ROLL_BACK_SECONDS = 600
+"""For one that puts back the old, and asks the operator meanwhile."""
 _READING = frozenset(["Catalogue", "PlanRestore", "Restore", "DropReplaced", "Drill"])
 """Kinds that write nothing to their stores."""
 _RESTORING = frozenset(["Restore", "DropReplaced"])
@@ -46,18 +49,20 @@ class _Volumes:
         self.mounts.append({"name": name, "mountPath": path, **({} if writable else {"readOnly": True})})
 
 
-def build_pod(order: WorkOrder, settings: JobSettings, image: str, site: Cluster) -> Body:
-    """The pod's specification; `image` where the settings name none."""
+def build_pod(
+    order: WorkOrder, settings: JobSettings, image: str, site: Cluster, *, rolls_back: bool = False
+) -> Body:
+    """The pod's specification; `image` where the settings name none. `rolls_back`: it restores nothing, and puts back the old."""
     volumes = _volumes(order, settings)
+    container = _container(order, volumes.mounts, settings, site) | {"image": settings.image or image}
+    container["args"] += ["--roll-back"] if rolls_back else []
     pod: Body = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "terminationGracePeriodSeconds": ROLL_BACK_SECONDS if order.kind == "Restore" else GRACE_SECONDS,
         "securityContext": _pod_security(order, settings),
-        "containers": [
-            _container(order, volumes.mounts, settings, site) | {"image": settings.image or image}
-        ],
+        "containers": [container],
         "volumes": volumes.volumes,
     }
     return pod | dict(_placement(settings, site.node))
@@ -104,6 +109,9 @@ def _volumes(order: WorkOrder, settings: JobSettings) -> _Volumes:
     volumes.add("result", {"emptyDir": {"sizeLimit": "16Mi"}}, f"{MOUNT}/result", writable=True)
     scratch = {"emptyDir": {"sizeLimit": settings.scratch_size or SCRATCH_SIZE}}
     volumes.add("scratch", scratch, f"{MOUNT}/scratch", writable=True)
+    if order.kind == "Restore":
+        answers = {"path": ANSWERS, "fieldRef": {"fieldPath": f"metadata.annotations['{ANSWER_ANNOTATION}']"}}
+        volumes.add("answers", {"downwardAPI": {"items": [answers]}}, f"{MOUNT}/answers")
     for index, (name, keys) in enumerate(sorted(_secrets(order).items())):
         items = [{"key": key, "path": key} for key in sorted(keys)]
         # Optional: the worker says which Secret or key is missing, and what else is there is used.
@@ -168,6 +176,7 @@ def _container(order: WorkOrder, mounts: list[Body], settings: JobSettings, site
             *("--claims", CLAIMS),
             *("--termination-message", TERMINATION_LOG),
             *_reach(order, site),
+            *(("--answers", f"{MOUNT}/answers/{ANSWERS}") if order.kind == "Restore" else ()),
         ],
         "env": [{"name": name, "value": f"{MOUNT}/scratch"} for name in ("HOME", "TMPDIR")],
         "volumeMounts": mounts,

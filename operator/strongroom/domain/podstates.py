@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from strongroom.api.errors import excerpt
-from strongroom.api.labels import POD_JOB_LABEL
+from strongroom.api.labels import ANSWER_ANNOTATION, POD_JOB_LABEL
 from strongroom.api.resources import ObjectMeta
+from strongroom.api.workloads import Answer
 
 CONTAINER = "worker"
 _HARMLESS = frozenset(["ContainerCreating", "PodInitializing", ""])
@@ -42,6 +45,8 @@ class PodState:
     termination: Termination | None
     trouble: tuple[str, str] | None
     """Why the container does not start: reason and words."""
+    answered: int = 0
+    """Number of the last ask that was answered."""
 
     @property
     def has_ended(self) -> bool:
@@ -72,7 +77,15 @@ def parse_pod(body: Mapping[str, Any]) -> PodState:
         is_running="running" in state,
         termination=_parse_termination(state.get("terminated")),
         trouble=_find_trouble(status, state.get("waiting") or {}),
+        answered=_parse_answered(meta.annotations.get(ANSWER_ANNOTATION)),
     )
+
+
+def _parse_answered(text: str | None) -> int:
+    try:
+        return Answer.model_validate_json(text).number if text else 0
+    except ValidationError:
+        return 0
 
 
 def _parse_termination(state: Mapping[str, Any] | None) -> Termination | None:

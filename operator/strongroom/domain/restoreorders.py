@@ -73,6 +73,7 @@ def build_restore_order(
     if spec.target.mode == "Drill":
         raise ValueError("a drill has an order of its own")
     targets = build_targets(request, basis)
+    containers = [each.container for each in spec.stop_services if each.container is not None]
     restore = RestoreOrder(
         request=request.meta.name,
         choice=_choice(request, basis, plan),
@@ -86,7 +87,8 @@ def build_restore_order(
         volume=spec.target.volume,
         persistent_volume_claim=spec.target.persistent_volume_claim,
         strategy=spec.strategy,
-        hooks=Hooks(stop=spec.stop_services, stop_timeout=spec.stop_timeout) if spec.stop_services else None,
+        hooks=Hooks(stop=containers, stop_timeout=spec.stop_timeout) if containers else None,
+        workloads=[each.workload for each in spec.stop_services if each.workload is not None],
         health_check=spec.health_check,
         safety_run=request.status.safety_run,
         keeps_replaced=keeps_replaced(request),

@@ -107,6 +107,9 @@ def _site_problems(request: RestoreRequest, basis: Basis) -> Iterator[Problem]:
         yield _problem(Reason.HostNotFound, words)
     elif not is_ready(basis.site):
         yield _problem(Reason.HostNotReady, f"{field}: the agent of DockerHost {wanted} is not alive")
+    if any(each.workload is not None for each in request.spec.stop_services):
+        words = f"spec.stopServices: DockerHost {wanted} has containers, and no Deployments or StatefulSets"
+        yield _problem(Reason.InvalidSpec, words)
     if names_claims(request, basis):
         words = f"{field}: DockerHost {wanted} mounts no persistentVolumeClaim"
         yield _problem(

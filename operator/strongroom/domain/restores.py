@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from strongroom.api.backuprun import TERMINAL_PHASES as ENDED_RUN
@@ -54,6 +54,8 @@ class RestoreFacts:
     busy: str | None
     host_is_alive: bool
     now: datetime
+    can_undo: bool = False
+    """Whether a Job can be made that puts back the old: where the cluster restores. An agent does it by itself."""
     targets: str | None = None
     """Digest of where the data goes by what policy and request say now."""
 
@@ -146,9 +148,9 @@ def _carry_out(facts: RestoreFacts, plan: RestorePlan) -> Step:
     job = facts.jobs.get("restore")
     had_job = facts.request.status.phase == "Running" and facts.request.status.job is not None
     if job is not None:
-        return _pending(facts, "restore", job) or _judge(facts, job)
+        return _pending(facts, "restore", job) or _undo(facts, job, _judge(facts, job))
     if had_job:
-        return _deleted(facts.request)
+        return _undo(facts, None, _deleted(facts.request))
     if facts.request.status.planned_targets not in (None, facts.targets):
         words = (
             "the policy was changed after the plan was made: what was planned, and perhaps confirmed, is another place than the "
@@ -244,6 +246,36 @@ def _judge(facts: RestoreFacts, job: JobState) -> Finish:
             succeeded=False, reason=Reason.ComparisonFailed.name, message=words, outcome=result.restore
         )
     return Finish(succeeded=True, reason="Succeeded", message=result.message, outcome=result.restore)
+
+
+def _undo(facts: RestoreFacts, job: JobState | None, verdict: Finish) -> Step:
+    """The verdict; but before that, where nobody knows what the workers of the cluster have left, the old is put back."""
+    if not facts.can_undo or verdict.succeeded or verdict.outcome is not None:
+        return verdict
+    if job is not None and job.result is not None and job.attempts <= 1:
+        return verdict  # its only worker failed before it touched anything
+    if job is not None and job.progress is None:
+        return verdict  # none of its workers got as far as to say a word
+    undo = facts.jobs.get("undo")
+    if undo is None:
+        return MakeJob("undo")
+    if (pending := _pending(facts, "undo", undo)) is not None:
+        return pending
+    return _add_undone(facts, undo, verdict)
+
+
+def _add_undone(facts: RestoreFacts, undo: JobState, verdict: Finish) -> Finish:
+    result = read_result(undo, facts.request.meta.uid)
+    said = f"{verdict.message.removesuffix('.')}. Afterwards: "
+    if isinstance(result, WorkResult) and result.outcome == "Succeeded":
+        return replace(verdict, message=f"{said}{result.message}.", outcome=result.restore)
+    words = f"{said}what was begun could not be put back ({result.reason}: {result.message})"
+    return replace(
+        verdict,
+        reason=Reason.RollBackFailed.name,
+        message=f"{words}. {Reason.RollBackFailed.hint}",
+        outcome=result.restore if isinstance(result, WorkResult) else None,
+    )
 
 
 def _failed(result: WorkResult) -> Finish:

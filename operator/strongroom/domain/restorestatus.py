@@ -25,7 +25,7 @@ from strongroom.domain.spans import parse_span
 
 DROP_AGAIN = timedelta(hours=1)
 """After what was replaced could not be dropped."""
-_PHASES = {"plan": "Planning", "restore": "Running"}
+_PHASES = {"plan": "Planning", "restore": "Running", "undo": "Running"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ def _following(
     job = step.job
     changes: dict[str, object] = {
         "phase": _PHASES[step.purpose],
-        "job": job.meta.name,
+        # The restore's own name stays: by that it is known that there was one.
+        "job": request.status.job if step.purpose == "undo" else job.meta.name,
         "progress": step_of_progress(job.progress),
     }
     if step.purpose == "restore":
@@ -94,7 +95,8 @@ def _following(
         message = f"Job {job.meta.name} waits for the agent of DockerHost {job.host[1]}."
     else:
         attempt = f", attempt {job.attempts}" if job.attempts > 1 else ""
-        message = f"Job {job.meta.name} is under way{attempt}."
+        does = "puts back the old state" if step.purpose == "undo" else "is under way"
+        message = f"Job {job.meta.name} {does}{attempt}."
     return changes, _Said(None, _PHASES[step.purpose], message)
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 from strongroom.api.restoring import RestoreOutcome, RestorePlan
 from strongroom.domain.jobstates import JobState
 
-Purpose = Literal["plan", "restore", "drop"]
-"""What a request's Job is for."""
+Purpose = Literal["plan", "restore", "undo", "drop"]
+"""What a request's Job is for. `undo`: to put back what a restore of the cluster has left whose workers ended without a word."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class Work:
     hooks: Hooks | None = None
     writes: bool = False
     """Whether the sources are overwritten."""
+    workloads: tuple[str, ...] = ()
+    """What of a cluster is stopped meanwhile."""
 
     def stopped(self) -> list[ContainerSelector]:
         """Every container that is stopped or frozen meanwhile."""
@@ -70,7 +72,8 @@ def find_targets(work: Work, place: Place) -> tuple[Target, ...]:
     """The targets of a policy's runs."""
     read = [target for source in work.sources for target in _source_targets(work, source, place)]
     stopped = [Target(server) for selector in work.stopped() for server in _containers(selector, place)]
-    return tuple(dict.fromkeys([*read, *stopped]))
+    scaled = [Target(f"{place.identity}: {each}") for each in work.workloads]
+    return tuple(dict.fromkeys([*read, *stopped, *scaled]))
 
 
 def overlap(ours: Iterable[Target], theirs: Iterable[Target]) -> Target | None:

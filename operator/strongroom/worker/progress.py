@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from strongroom.api.restoring import RestoreStep
-from strongroom.api.result import Progress, Stage
+from strongroom.api.result import Stage
+from strongroom.api.workloads import Ask, WorkerLine
 
 _SECONDS = 0.5
 
@@ -45,9 +46,13 @@ class ProgressLines:
         if time.monotonic() >= self._next:
             self._say()
 
-    def _say(self) -> None:
+    def ask(self, ask: Ask) -> None:
+        """Say what is waited for."""
+        self._say(ask)
+
+    def _say(self, ask: Ask | None = None) -> None:
         self._next = time.monotonic() + _SECONDS
-        line = Progress(
+        line = WorkerLine(
             stage=self._position.stage,
             source=self._position.source,
             database=self._position.database,
@@ -56,6 +61,7 @@ class ProgressLines:
             expected_bytes=self.expected_bytes,
             steps=self.steps,
             time=datetime.now(UTC),
+            ask=ask,
         )
         try:
             print(line.model_dump_json(by_alias=True, exclude_none=True), file=self.output, flush=True)

@@ -16,6 +16,7 @@ from strongroom.api.workorder import WorkOrder
 from strongroom.engine.connecting import connect_engine
 from strongroom.sources.files.places import read_places
 from strongroom.sources.postgres.clients import FOLDERS
+from strongroom.worker.asking import Asking
 from strongroom.worker.backup import run_backup
 from strongroom.worker.cataloguing import run_catalogue
 from strongroom.worker.catchingup import run_catch_up
@@ -50,6 +51,7 @@ class WorkerPaths:
     roll_back: bool = False
     claims: Path | None = None
     termination_message: Path | None = None
+    answers: Path | None = None
 
 
 def run_worker(paths: WorkerPaths) -> int:
@@ -86,11 +88,12 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
     order = parse_order(paths.order)
     paths.scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="worker-", dir=paths.scratch) as scratch:
+        progress = ProgressLines(sys.stdout)
         task = Task(
             order=order,
             secrets=secrets,
             scratch=Path(scratch),
-            progress=ProgressLines(sys.stdout),
+            progress=progress,
             client_folders=paths.client_folders,
             started_at=started,
             ending=ending,
@@ -99,6 +102,9 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
             journal=paths.journal,
             reach=paths.reach,
             rolls_back=paths.roll_back,
+            asking=None
+            if paths.answers is None
+            else Asking(progress, paths.answers, lambda: ending.is_asked),
         )
         try:
             ending.interrupt_after(order.deadline_seconds)

@@ -14,6 +14,7 @@ from strongroom.engine.connecting import Engine, connect_engine
 from strongroom.pipeline.encryption.building import build_cipher
 from strongroom.pipeline.encryption.ciphers import Cipher
 from strongroom.sources.files.places import HOST, Places
+from strongroom.worker.asking import Asking
 from strongroom.worker.ending import Ending
 from strongroom.worker.progress import ProgressLines
 from strongroom.worker.secretfiles import SecretFiles
@@ -38,6 +39,8 @@ class Task:
     """Folder for what hooks have to undo; without one there can be no hooks."""
     reach: Sequence[str] = ()
     """Networks (as in `172.17.0.0/16`) that a health check may fetch from, besides the machine's own addresses."""
+    asking: Asking | None = None
+    """Asks the operator, from a pod of a cluster: of services, and of what the next worker has to know."""
     rolls_back: bool = False
     """Whether the restore is given up: put back what earlier workers of the same order have exchanged, and remove what they made."""
 

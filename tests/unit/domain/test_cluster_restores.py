@@ -1,19 +1,28 @@
 """Restores and drills that the cluster carries out: what their pods may do, and what is refused with a way out."""
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.domain.domain_objects import host, meta, policy, run, store
+from tests.unit.domain.domain_objects import CREATED, host, meta, policy, run, store
 
 from strongroom.api.errors import Reason
 from strongroom.api.jobsettings import JobSettings
+from strongroom.api.labels import LOST_ANNOTATION, PROGRESS_ANNOTATION, RESULT_ANNOTATION
 from strongroom.api.resources import parse_restore
 from strongroom.domain.drillorders import build_drill_order
+from strongroom.domain.jobbodies import Undoing
 from strongroom.domain.jobs import Place, build_drill_job, build_request_job
+from strongroom.domain.jobstates import find_work, parse_job
 from strongroom.domain.places import can_be_read
 from strongroom.domain.restoreorders import Basis, build_drop_order, build_restore_order
 from strongroom.domain.restoreproblems import find_problem
+from strongroom.domain.restores import RestoreFacts, next_step
+from strongroom.domain.restoresteps import Finish, MakeJob
 from strongroom.domain.sites import Cluster
+from strongroom.domain.targets import Place as Site
+from strongroom.domain.targets import find_targets
 
 CLUSTER = Cluster("default", JobSettings(), reach=("10.0.0.0/8",))
 ROOT = {"runAsRoot": True}
@@ -94,7 +103,8 @@ def test_files_go_into_a_claim_of_their_own_without_touching_those_of_the_source
 
 def test_a_health_check_may_fetch_from_the_networks_that_the_operator_allows():
     checked = request(healthCheck={"url": "http://shop/health"})
-    assert pod(checked)["containers"][0]["args"][-2:] == ["--reach", "10.0.0.0/8"]
+    args = pod(checked)["containers"][0]["args"]
+    assert args[args.index("--reach") + 1] == "10.0.0.0/8"
     assert "--reach" not in pod(request())["containers"][0]["args"]
 
 
@@ -173,3 +183,120 @@ def test_a_store_is_read_where_its_folder_can_be():
     folder = store("disk", local={"path": "/backups"})
     assert [can_be_read(each.spec, CLUSTER) for each in (VAULT, folder)] == [True, False]
     assert [can_be_read(each.spec, host()) for each in (VAULT, folder)] == [False, True]
+
+
+PLAN = {
+    "recoveryPoint": "p",
+    "run": "r1",
+    "slot": CREATED.isoformat(),
+    "manifestSha256": "0" * 64,
+    "stores": ["vault"],
+    "items": [],
+}
+PROGRESS = {"stage": "Swap", "time": CREATED.isoformat()}
+
+
+def running(**status: Any) -> Any:
+    return request(status={"phase": "Running", "job": "rr-job", "plan": PLAN, **status}, safetyBackup=False)
+
+
+def ended(asked: Any, result: dict[str, Any] | None = None, *, failed: int = 3, undoes: bool = False) -> Any:
+    """A Job of it that has ended: with that result, or without a word."""
+    order = build_restore_order("Restore", asked, basis(), asked.status.plan)
+    place = Place(CLUSTER, JobSettings(), Undoing("{}") if undoes else None)
+    body = build_request_job(asked, order, "undo" if undoes else "restore", place, "image")
+    notes = {PROGRESS_ANNOTATION: json.dumps(PROGRESS)}
+    if result is None:
+        notes[LOST_ANNOTATION] = json.dumps({"reason": "WorkerLost", "message": "OOMKilled"})
+    else:
+        base = {"runUid": "uid-rr", "outcome": "Failed", "reason": "SourceUnreachable"}
+        times = {"startedAt": CREATED.isoformat(), "finishedAt": CREATED.isoformat()}
+        notes[RESULT_ANNOTATION] = json.dumps(base | times | result)
+    body["metadata"] |= {"uid": "uid-job", "resourceVersion": "1", "creationTimestamp": CREATED.isoformat()}
+    body["metadata"]["annotations"] = body["metadata"].get("annotations", {}) | notes
+    good = result is not None and result.get("outcome") == "Succeeded"
+    condition = {"type": "Complete" if good else "Failed", "status": "True", "reason": "x"}
+    body["status"] = {"conditions": [condition], "failed": failed}
+    return parse_job(body)
+
+
+def facts(asked: Any, **jobs: Any) -> RestoreFacts:
+    return RestoreFacts(
+        request=asked,
+        problem=None,
+        jobs=jobs,
+        safety=None,
+        needs_safety=False,
+        busy=None,
+        host_is_alive=True,
+        now=CREATED,
+        can_undo=True,
+    )
+
+
+def test_workers_that_ended_without_a_word_are_followed_by_one_that_puts_back_the_old():
+    asked = running()
+    assert next_step(facts(asked, restore=ended(asked))) == MakeJob("undo")
+
+
+def test_what_was_put_back_is_told_with_the_failure():
+    asked = running()
+    outcome = {"steps": [], "rolledBack": True}
+    undo = ended(
+        asked,
+        {"outcome": "Succeeded", "reason": "Succeeded", "message": "the old is back", "restore": outcome},
+        undoes=True,
+    )
+    step = next_step(facts(asked, restore=ended(asked), undo=undo))
+    assert isinstance(step, Finish)
+    assert (step.succeeded, step.reason, "the old is back" in step.message) == (False, "WorkerLost", True)
+    assert step.outcome is not None
+    assert step.outcome.rolled_back
+
+
+def test_what_cannot_be_put_back_is_the_worst_and_said_so():
+    asked = running()
+    step = next_step(facts(asked, restore=ended(asked), undo=ended(asked, undoes=True)))
+    assert isinstance(step, Finish)
+    assert step.reason == Reason.RollBackFailed.name
+
+
+def test_a_job_that_was_deleted_is_undone_too_and_an_agents_is_left_to_the_agent():
+    asked = running()
+    assert next_step(facts(asked)) == MakeJob("undo")
+    left = next_step(replace(facts(asked), can_undo=False))
+    assert isinstance(left, Finish)
+
+
+def test_a_single_worker_that_could_not_begin_leaves_nothing_to_undo():
+    asked = running()
+    only = next_step(facts(asked, restore=ended(asked, {"message": "down"}, failed=1)))
+    assert isinstance(only, Finish)
+    again = next_step(facts(asked, restore=ended(asked, {"message": "down"}, failed=2)))
+    assert again == MakeJob("undo")
+
+
+def test_a_restores_job_stays_until_it_is_let_go_and_knows_what_the_last_worker_noted():
+    asked = running()
+    restored, undone = ended(asked), ended(asked, undoes=True)
+    assert (restored.is_held, undone.is_held, undone.note) == (True, True, "{}")
+
+
+def test_services_of_the_cluster_are_asked_for_and_two_restores_that_stop_one_take_turns():
+    asked = request(stopServices=[{"deployment": "web"}, {"statefulSet": "queue"}])
+    assert find_problem(asked, basis()) is None
+    order = build_restore_order("Restore", asked, basis(), None)
+    work = find_work(order)
+    assert work is not None
+    assert {"x: deployment/web", "x: statefulset/queue"} <= {
+        target.server for target in find_targets(work, Site("x"))
+    }
+
+
+def test_a_docker_host_scales_nothing():
+    asked = request(
+        {"mode": "NewDatabase", "database": "copy", "host": "local"}, stopServices=[{"deployment": "web"}]
+    )
+    found = find_problem(asked, basis(host(), sources=[DATABASE]))
+    assert found is not None
+    assert "spec.stopServices" in found.message

@@ -28,7 +28,7 @@ ROLES: Roles = {
             ),
         ),
         Rule((*READ, "create", "patch", "delete"), ("batch",), ("jobs",)),
-        Rule(READ, ("",), ("pods",)),
+        Rule((*READ, "patch"), ("",), ("pods",)),
         Rule(("get",), ("",), ("pods/log",)),
         Rule(("get", "list", "create", "patch"), ("",), ("events",)),
         Rule(("get", "create", "patch"), ("coordination.k8s.io",), ("leases",)),

@@ -16,6 +16,7 @@ from strongroom.worker.restoring.notes import Notebook
 from strongroom.worker.restoring.outcomes import Gathered
 from strongroom.worker.restoring.services import Services
 from strongroom.worker.restoring.steps import Steps
+from strongroom.worker.restoring.workloads import Workloads
 from strongroom.worker.task import Task
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Exchange:
     items: Sequence[Item]
     steps: Steps
     gathered: Gathered
-    services: Services
+    services: Services | Workloads
     notebook: Notebook
 
     def carry_out(self) -> None:
@@ -45,13 +46,25 @@ class Exchange:
                 self._fail(error)
             raise
         with self.task.ending.uninterrupted():
-            self.notebook.write(phase="Done")
             self.gathered.is_healthy = True
-            self.clear_up()
+            if self._note_success():
+                self.clear_up()
+
+    def _note_success(self) -> bool:
+        """Before anything is removed that a next worker would look for; False where nobody takes the note: all of it stays then."""
+        try:
+            self.notebook.write(phase="Done")
+        except StrongroomError as error:
+            log.warning(
+                "the success cannot be written down, and what was replaced is kept: %s", error.message
+            )
+            self.gathered.replaced = [found for item in self.items if (found := _replaced(item)) is not None]
+            return False
+        return True
 
     def _go(self) -> None:
         all_swapped = all(item.restoration.find_state() is State.Swapped for item in self.items)
-        if not all_swapped and self.order.hooks is not None:
+        if not all_swapped and self.services.stops:
             with self.steps.step("StopServices"), self.task.ending.uninterrupted():
                 self.services.stop()
         for item in self.items:
@@ -60,7 +73,7 @@ class Exchange:
                 self.task.ending.uninterrupted(),
             ):
                 self._swap(item)
-        if self.order.hooks is not None:
+        if self.services.stops:
             with self.steps.step("StartServices"), self.task.ending.uninterrupted():
                 self.services.start()
         if self.order.health_check is not None:
@@ -102,8 +115,8 @@ class Exchange:
         failure = _failure_of(error)
         try:
             self.notebook.write(phase="RollingBack", reason=failure.reason.name, message=failure.message)
-        except OSError as trouble:  # a full disk must not keep the old away
-            log.error("that it is put back cannot be written down: %s", trouble.strerror)  # noqa: TRY400
+        except (OSError, StrongroomError) as trouble:  # a full disk must not keep the old away
+            log.error("that it is put back cannot be written down: %s", trouble)  # noqa: TRY400
         self.put_back()
         if (lost := self.lost) is not None:
             raise StrongroomError(failure.reason, f"{failure.message}; {lost}") from error
@@ -138,7 +151,10 @@ class Exchange:
             raise StrongroomError(Reason.RollBackFailed, self._standing(error)) from error
         self._start()
         self.discard_quietly()
-        self.notebook.write(phase="Going", reason=None, message=None, ran=None)
+        try:
+            self.notebook.write(phase="Going", reason=None, message=None, ran=None)
+        except StrongroomError as error:
+            log.warning("that the old is back cannot be written down: %s", error.message)
 
     def _put_back(self, swapped: Sequence[Item]) -> None:
         self.services.stop()
@@ -173,15 +189,16 @@ class Exchange:
     def clear_up(self) -> None:
         """After a success: what is not to be kept is dropped.
 
-        Without a journal the next worker would not know of the success, if this one were killed: it is kept then.
+        Where the next worker would not know of the success, if this one were killed, it is kept.
         """
         standing = [(item, replaced) for item in self.items if (replaced := _replaced(item)) is not None]
         self.gathered.is_healthy = True
         self.gathered.replaced = [replaced for _, replaced in standing]
         self.gathered.differences = [words for item in self.items for words in item.restoration.differences()]
-        if self.task.journal is not None:
-            self._conclude()
-        if self.order.keeps_replaced or self.task.journal is None or not standing:
+        if not self.notebook.lasts:
+            return
+        self._conclude()
+        if self.order.keeps_replaced or not standing:
             return
         with suppress(StrongroomError), self.steps.step("DropReplaced"):  # it is told as still standing
             for item, replaced in standing:

@@ -1,4 +1,7 @@
-"""What the next worker of the same restore has to know, if this one is killed: a file beside the journal of services."""
+"""What the next worker of the same restore has to know, if this one is killed: a file beside the journal of services.
+
+In a cluster nothing of a pod outlives it: there the operator keeps the note, with the Job.
+"""
 
 import logging
 import os
@@ -9,6 +12,7 @@ from pydantic import Field, ValidationError
 
 from strongroom.api.fields import Message, Sha256, StrictFields
 from strongroom.api.manifest import Manifest
+from strongroom.worker.asking import Asking
 
 _NAME = "restore.json"
 _POINT = "recovery-point.json"
@@ -56,19 +60,32 @@ class RememberedPoint(StrictFields):
 
 
 class Notebook:
-    """One note, and what is restored. Every change is durable on return. Without a folder it lasts as long as this process."""
+    """One note, and what is restored. Every change is durable on return. Without a folder it lasts as long as this process.
 
-    def __init__(self, folder: Path | None, run_uid: str) -> None:
+    Where the operator keeps it, HookFailed tells that it does not answer; what is restored is not remembered there.
+    """
+
+    def __init__(self, folder: Path | None, run_uid: str, asking: Asking | None = None) -> None:
         """Read what an earlier worker of that order has left."""
         self._folder = folder
+        self._asking = asking
         found = self._read()
         self.note = found if found.run_uid == run_uid else Note(run_uid=run_uid)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the next worker will know."""
+        return self._folder is not None or self._asking is not None
+
     def write(self, **changes: object) -> None:
         """Change some of it."""
-        self.note = self.note.model_copy(update=changes)
+        note = self.note.model_copy(update=changes)
+        text = note.model_dump_json(by_alias=True, exclude_none=True)
         if self._folder is not None:
-            _write(self._folder / _NAME, self.note.model_dump_json(by_alias=True, exclude_none=True).encode())
+            _write(self._folder / _NAME, text.encode())
+        elif self._asking is not None and note != self.note:
+            self._asking.ask("Remember", text)
+        self.note = note
 
     def remember(self, point: RememberedPoint) -> None:
         """What is restored, so that it can be put back although no store answers any more."""
@@ -85,6 +102,8 @@ class Notebook:
             return None
 
     def _read(self) -> Note:
+        if self._asking is not None:
+            return _parse(self._asking.ask("Recall").note)
         if self._folder is None:
             return Note()
         path = self._folder / _NAME
@@ -95,6 +114,15 @@ class Notebook:
         except (OSError, ValidationError) as error:
             log.error("%s cannot be read and is begun anew: %s", path, type(error).__name__)  # noqa: TRY400 - its text may be anything
             return Note()
+
+
+def _parse(text: str | None) -> Note:
+    """Anybody who may change the Job may have written it: what is no note is none."""
+    try:
+        return Note.model_validate_json(text or "{}")
+    except ValidationError:
+        log.error("what an earlier worker has noted cannot be read and is begun anew")  # noqa: TRY400 - its text may be anything
+        return Note()
 
 
 def _write(path: Path, content: bytes) -> None:

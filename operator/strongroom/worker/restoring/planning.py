@@ -9,7 +9,7 @@ from strongroom.worker.restoring.choosing import choose_point
 from strongroom.worker.restoring.items import Item, build_items, confirmation_of
 from strongroom.worker.restoring.notes import Notebook
 from strongroom.worker.restoring.reading import Shelf
-from strongroom.worker.restoring.services import Services
+from strongroom.worker.restoring.workloads import build_services
 from strongroom.worker.task import Done, Task
 
 _LINES = 64
@@ -27,7 +27,7 @@ def run_plan(task: Task, order: RestoreOrder) -> Done:
         task.progress.enter("Plan", item.source, item.file.artifact.database)
         planned.append(item.restoration.plan())
         told += item.tell()
-    services = Services(task, order.hooks, Notebook(None, task.order.run_uid)).find()
+    services = build_services(task, order, Notebook(None, task.order.run_uid)).find()
     lines = [
         *_beginning(shelf),
         *(_line(order, each) for each in planned),

@@ -14,8 +14,8 @@ from strongroom.worker.restoring.items import Item, build_items, confirmation_of
 from strongroom.worker.restoring.notes import Notebook, RememberedPoint
 from strongroom.worker.restoring.outcomes import Gathered
 from strongroom.worker.restoring.reading import Shelf
-from strongroom.worker.restoring.services import Services
 from strongroom.worker.restoring.steps import Steps
+from strongroom.worker.restoring.workloads import build_services
 from strongroom.worker.task import Done, Task
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,8 @@ class _Restore:
         self._order = order
         self._steps = Steps(task.progress)
         self._gathered = Gathered()
-        self._notebook = Notebook(task.journal, task.order.run_uid)
-        self._services = Services(task, order.hooks, self._notebook)
+        self._notebook = Notebook(task.journal, task.order.run_uid, task.asking)
+        self._services = build_services(task, order, self._notebook)
         self._shelf: Shelf | None = None
         self._is_known = False
         """Whether what stands now is known: an earlier attempt may have left an exchange, and somebody must put that back."""

@@ -27,6 +27,11 @@ class Services:
     hooks: Hooks | None
     notebook: Notebook
 
+    @property
+    def stops(self) -> bool:
+        """Whether it stops anything at all."""
+        return self.hooks is not None
+
     def find(self) -> list[str]:
         """Names of those that run now. Raises ContainerNotFound for a service that is not there at all."""
         return [each.name for each in self._matched() if each.state in RUNNING]
