@@ -48,7 +48,8 @@ LAST_WORDS = timedelta(minutes=2)
 """How long after the Job its pod may take to end."""
 ASK_PERIOD = timedelta(seconds=20)
 START_DEADLINE = timedelta(minutes=15)
-LOG_LINES = 20
+LOG_LINES = 40
+"""Container runtimes break a long line into pieces of 16 KiB, and count each of them: the longest result has a dozen."""
 LOG_BYTES = 262_144
 
 
