@@ -166,7 +166,7 @@ def _restore_order(server: Server, folder: Path, number: int) -> dict[str, Any]:
         "opening": {"decryptionKeys": [{"name": "bench", "key": "key"}]},
         "mode": "InPlace",
         "targets": [_source(server)],
-        "confirmed": "bench",
+        "overwrites": [{"source": "database", "database": "bench"}],
         "jobs": JOBS,
         "keepsReplaced": False,
     }

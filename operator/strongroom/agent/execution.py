@@ -171,7 +171,7 @@ class Execution:
                 await asyncio.sleep(self._means.timing.retry_seconds if backwards else 0)
                 number = max(each.number for each in [*attempts, *backwards]) + 1
                 log.warning("%s: the restore is given up: what it has exchanged is put back", self)
-                values = await self._fetch_secrets(asyncio.Event())
+                values = await self._fetch_secrets(asyncio.Event(), rolls_back=True)
                 if isinstance(values, WorkResult):
                     return outcome.model_copy(update={"result": judge_rolled_back(outcome.result, values)})
                 await self._attempts.start(number, values or {}, rolls_back=True)
@@ -235,7 +235,7 @@ class Execution:
         return None
 
     async def _fetch_secrets(
-        self, cancelled: asyncio.Event, plan: Plan | None = None
+        self, cancelled: asyncio.Event, plan: Plan | None = None, *, rolls_back: bool = False
     ) -> Values | WorkResult | None:
         """The order's Secrets; the failure where there will be none; None when it comes too late (by that plan's deadline)."""
         order = await asyncio.to_thread(self._folder.read_order)
@@ -245,7 +245,7 @@ class Execution:
             if left is not None and left <= 0:
                 return None
             try:
-                return await fetch_secrets(self._means.client, order)
+                return await fetch_secrets(self._means.client, order, rolls_back=rolls_back)
             except StrongroomError as error:
                 return self._failure(error.reason, error.message)
             except (ApiError, TimeoutError) as error:

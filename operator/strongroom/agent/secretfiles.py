@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 Values = Mapping[SecretKeyReference, bytes]
 
 
-async def fetch_secrets(client: KubeClient, order: WorkOrder) -> Values:
-    """The values of exactly the keys that the order names.
+async def fetch_secrets(client: KubeClient, order: WorkOrder, *, rolls_back: bool = False) -> Values:
+    """The values of exactly the keys that the order names; of those that lead to its targets alone, where it is only put back.
 
     What only stores refer to may be lacking: the worker tells it as that store's failure, and the others get their copies.
     Raises StrongroomError(SecretMissing or SecretKeyMissing) for the rest, and ApiError when the API cannot be asked.
@@ -31,7 +31,7 @@ async def fetch_secrets(client: KubeClient, order: WorkOrder) -> Values:
     of_stores = {*order.store_secrets()}
     secrets: dict[str, Object | StrongroomError] = {}
     values: dict[SecretKeyReference, bytes] = {}
-    for reference in order.secrets():
+    for reference in order.target_secrets() if rolls_back else order.secrets():
         try:
             if reference.name not in secrets:
                 secrets[reference.name] = await _get_or_trouble(client, order, reference.name)

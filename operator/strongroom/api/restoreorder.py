@@ -63,6 +63,18 @@ class Opening(StrictFields):
     )
 
 
+class Overwritten(StrictFields):
+    """Something that a restore may put the new in the place of."""
+
+    source: Name = Field(description="Source of the policy.")
+    database: Identifier | None = Field(
+        default=None, description="Database that was dumped, where it is one."
+    )
+    container: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Container, where a label names the containers."
+    )
+
+
 class RestoreOrder(StrictFields):
     """Plan a restore (kind PlanRestore: nothing is changed) or carry it out (kind Restore).
 
@@ -104,9 +116,9 @@ class RestoreOrder(StrictFields):
     )
     allow_special_files: bool = Field(default=False, description="Also restore devices and set-id bits.")
     jobs: Annotated[int, Field(ge=1, le=32)] | None = Field(default=None, description="pg_restore --jobs.")
-    confirmed: Annotated[str, Field(max_length=1024)] | None = Field(
-        default=None,
-        description="What the user confirmed: compared once more with what would be overwritten.",
+    overwrites: Annotated[list[Overwritten], Field(max_length=MOST_ITEMS)] = Field(
+        default_factory=list,
+        description="What was there when it was planned, and may be overwritten, for the user has confirmed it: nothing else is.",
     )
 
     @property

@@ -22,6 +22,7 @@ StepState = Literal["Pending", "Running", "Succeeded", "Failed", "Skipped", "Rol
 ItemKind = Literal["database", "globals", "files", "config"]
 
 MOST_ITEMS = 128
+MOST_LINES = 64
 
 
 class RestoreStep(Fields):
@@ -47,6 +48,9 @@ class PlannedItem(Fields):
     )
     into: Annotated[str, Field(max_length=1024)] = Field(
         description="Name of what will hold it: a database, a volume, a path."
+    )
+    container: Annotated[str, Field(max_length=253)] | None = Field(
+        default=None, description="Container that it was read in, where a label names the containers."
     )
     overwrites: bool = Field(description="Whether something of that name is there and will be replaced.")
     present_bytes: Bytes | None = Field(
@@ -81,7 +85,7 @@ class RestorePlan(Fields):
     )
     confirmation: Annotated[str, Field(max_length=1024)] | None = Field(
         default=None,
-        description="What spec.confirm must equal: names of what is overwritten, joined by commas; nothing where nothing is.",
+        description="What spec.confirm must equal: names of what is overwritten, joined by commas; nothing where nothing is. A name that is there more than once stands behind its source's; of more than fits, how many they are, and a digest.",
     )
     items: Annotated[list[PlannedItem], Field(max_length=MOST_ITEMS)] = Field(
         default_factory=list, description="Each artifact, and where it goes."
@@ -91,9 +95,9 @@ class RestorePlan(Fields):
     )
     expected_seconds: Annotated[float, Field(ge=0)] | None = Field(
         default=None,
-        description="How long it took in the last drill or restore of this policy, where there was one.",
+        description="How long the last drill that passed took to restore a backup of this policy, all of its sources that are drilled.",
     )
-    lines: Annotated[list[Message], Field(max_length=64)] = Field(
+    lines: Annotated[list[Message], Field(max_length=MOST_LINES)] = Field(
         default_factory=list,
         description="All of it for people, line by line, with what is not in the backup.",
     )

@@ -162,6 +162,10 @@ class WorkOrder(StrictFields):
         """Every Secret key that the order's parts refer to, in their order, each once."""
         return list(dict.fromkeys(_references(self)))
 
+    def target_secrets(self) -> list[SecretKeyReference]:
+        """Those that lead to what a restore has exchanged: all that putting it back needs."""
+        return list(dict.fromkeys(_references(self.restore.targets))) if self.restore is not None else []
+
     def store_secrets(self) -> list[SecretKeyReference]:
         """Those that only the stores refer to: one that is missing costs that store's copy, and no more."""
         others = {

@@ -8,6 +8,7 @@ from typing import Any
 
 from strongroom.api.fields import Fields
 from strongroom.api.resources import ObjectMeta
+from strongroom.controllers.clockjumps import ClockJumps
 from strongroom.controllers.keys import Key
 from strongroom.controllers.leadership import FencedClient
 from strongroom.controllers.measures import Measures
@@ -59,6 +60,8 @@ class Context:
     """What the API server last refused about an object, until all went well with it."""
     renewals: dict[Key, Renewal | None] = field(default_factory=dict)
     """The last renewal seen of each host's Lease."""
+    jumps: ClockJumps = field(default_factory=ClockJumps)
+    """What is known of a clock that was set."""
     starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from looking whether a target is free until its Job is observed: two runs never both find it free."""
 

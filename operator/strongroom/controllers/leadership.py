@@ -6,6 +6,7 @@ A write is begun, and must end, within two thirds of the Lease's duration after 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import TypeVar
 
 from strongroom.controllers.settings import Clock
@@ -48,6 +49,11 @@ class Leadership:
     def remaining_seconds(self) -> float:
         """How long we may still act; not positive when we may not."""
         return self._trusted_until - self._monotonic()
+
+    @property
+    def renewed_before(self) -> datetime | None:
+        """When the one who led before us has renewed the Lease last, by the clock of that time."""
+        return self._lock.renewed_before
 
     async def acquire(self, on_wait: Callable[[], None] = lambda: None) -> None:
         """Wait until the Lease is ours; an API that fails is asked again. `on_wait`: another has it, and we wait for it."""

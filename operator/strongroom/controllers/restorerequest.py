@@ -113,6 +113,9 @@ async def _look(context: Context, request: RestoreRequest) -> _View:
         host_is_alive=basis.site is not None and is_ready(basis.site),
         now=context.now(),
         can_undo=isinstance(basis.site, Cluster) and request.spec.target.mode != "Drill",
+        expected_seconds=_expected_seconds(basis),
+        clock_is_suspect=context.clock_trouble is not None,
+        clock_ahead=context.jumps.ahead_since(request.status.completion_time or context.now()),
         targets=digest_targets(request, basis),
     )
     return _View(request, basis, facts)
@@ -137,6 +140,11 @@ async def _find_basis(context: Context, request: RestoreRequest) -> Basis:
         if where == namespace and can_be_read(each.spec, site)
     }
     return Basis(name, policy, run, site, order_stores(request, policy, run, known))
+
+
+def _expected_seconds(basis: Basis) -> float | None:
+    last = None if basis.policy is None else basis.policy.status.last_drill
+    return last.restore_seconds if last is not None and last.passed else None
 
 
 def _newest(context: Context, request: RestoreRequest) -> str | None:
@@ -306,7 +314,7 @@ async def _announce(context: Context, request: RestoreRequest, step: Step) -> No
         case Dropped():
             kind = "Normal" if step.trouble is None else "Warning"
             reason = "Dropped" if step.trouble is None else "DropFailed"
-            message = step.trouble or "What was replaced is gone."
+            message = step.trouble or f"What was replaced is gone: {step.told}."
         case _:
             return
     await context.tell(RESTORES, request.meta, kind, reason, message)

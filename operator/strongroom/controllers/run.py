@@ -143,6 +143,7 @@ class _Operator:
             if not acquiring.done():
                 return
             await acquiring
+        self._note_gap()
         log.info("%s leads", self.context.settings.identity)
         self.context.measures.is_leader = True
         self.health.phase = Phase.Listing
@@ -159,6 +160,12 @@ class _Operator:
 
     def _stand_by(self) -> None:
         self.health.phase = Phase.Standby
+
+    def _note_gap(self) -> None:
+        """Whether nobody led for so long, or the clock was set meanwhile, nobody can tell."""
+        if (before := self.leadership.renewed_before) is not None:
+            now = self.context.clock()
+            self.context.jumps.note(now, now - before)
 
     async def _act(
         self, watching: set[asyncio.Task[None]], stopping: asyncio.Task[Any], ticking: asyncio.Task[Any]

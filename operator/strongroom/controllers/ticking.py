@@ -18,7 +18,6 @@ from strongroom.kube.refusals import explain
 
 log = logging.getLogger(__name__)
 SHORTEST_PAUSE_SECONDS = 0.01
-NOTABLE_JUMP = timedelta(seconds=30)
 TAKEN_AT_ONCE = 50
 SOONER_SECONDS = 30.0
 """Until the next attempt, when a kind could not be listed."""
@@ -33,8 +32,8 @@ async def tick(context: Context) -> None:
         context.measures.beat()
         context.queue.sooner.clear()
         _mind_clock(context)
-        jump = watch.find_jump()
-        if abs(jump) > NOTABLE_JUMP:
+        shown, jump = watch.find_jump()
+        if context.jumps.note(shown, jump):
             log.warning("the clock was set by %s: looking at everything again", jump)
             add_everything(context)
         upcoming = context.queue.release_due(context.clock())
@@ -67,10 +66,11 @@ class _ClockWatch:
         self._clock = clock
         self._seen = clock(), time.monotonic()
 
-    def find_jump(self) -> timedelta:
-        """By how much the clock has moved, since last asked, beyond the time that has passed."""
+    def find_jump(self) -> tuple[datetime, timedelta]:
+        """By how much the clock has moved, since last asked, beyond the time that has passed; and what it showed after that at the earliest."""
         before, self._seen = self._seen, (self._clock(), time.monotonic())
-        return (self._seen[0] - before[0]) - timedelta(seconds=self._seen[1] - before[1])
+        shown = self._seen[0] - timedelta(seconds=self._seen[1] - before[1])
+        return shown, shown - before[0]
 
 
 def _pause_seconds(now: datetime, upcoming: datetime | None, width: float) -> float:

@@ -10,7 +10,7 @@ from strongroom.api.encryption import Encryption
 from strongroom.api.fields import SecretKeyReference
 from strongroom.api.hooks import Hooks
 from strongroom.api.resources import BackupPolicy, BackupRun, BackupStore, RestoreRequest
-from strongroom.api.restoreorder import Choice, DropOrder, Opening, RestoreOrder
+from strongroom.api.restoreorder import Choice, DropOrder, Opening, Overwritten, RestoreOrder
 from strongroom.api.restorerequest import RestorePostgres
 from strongroom.api.restoring import RestorePlan
 from strongroom.api.sources import PostgresSource, PostgresTls, Source
@@ -94,9 +94,17 @@ def build_restore_order(
         keeps_replaced=keeps_replaced(request),
         allow_special_files=spec.allow_special_files,
         jobs=spec.jobs,
-        confirmed=None if plan is None else plan.confirmation,
+        overwrites=[] if plan is None else _overwritten(plan),
     )
     return _work_order(kind, request, basis.stores, restore=restore)
+
+
+def _overwritten(plan: RestorePlan) -> list[Overwritten]:
+    return [
+        Overwritten(source=item.source, database=item.database, container=item.container)
+        for item in plan.items
+        if item.overwrites
+    ]
 
 
 def build_drop_order(request: RestoreRequest, basis: Basis) -> WorkOrder:

@@ -9,7 +9,7 @@ from strongroom.api.backuprun import TERMINAL_PHASES as ENDED_RUN
 from strongroom.api.errors import Reason
 from strongroom.api.fields import format_duration, format_time
 from strongroom.api.resources import RestoreRequest
-from strongroom.api.restoring import RestoreOutcome, RestorePlan
+from strongroom.api.restoring import MOST_LINES, RestoreOutcome, RestorePlan
 from strongroom.api.result import Progress, WorkResult
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.policies import Problem
@@ -56,6 +56,12 @@ class RestoreFacts:
     now: datetime
     can_undo: bool = False
     """Whether a Job can be made that puts back the old: where the cluster restores. An agent does it by itself."""
+    expected_seconds: float | None = None
+    """How long the last drill that passed took to restore a backup of that policy."""
+    clock_is_suspect: bool = False
+    """Whether the clock and the API server's differ."""
+    clock_ahead: timedelta = timedelta(0)
+    """By how much more the clock has moved since the request ended than time may have passed."""
     targets: str | None = None
     """Digest of where the data goes by what policy and request say now."""
 
@@ -123,7 +129,15 @@ def _plan(facts: RestoreFacts) -> Step:
         return Finish(succeeded=False, reason=result.reason, message=result.message)
     if result.outcome != "Succeeded" or result.plan is None:
         return _failed(result)
-    return _judge_plan(facts.request, result.plan)
+    return _judge_plan(facts.request, _with_expectation(result.plan, facts.expected_seconds))
+
+
+def _with_expectation(plan: RestorePlan, seconds: float | None) -> RestorePlan:
+    if seconds is None:
+        return plan
+    told = f"the last drill that passed restored a backup of this policy in {seconds:.0f} s"
+    lines = [*plan.lines[: MOST_LINES - 1], told]
+    return plan.model_copy(update={"expected_seconds": seconds, "lines": lines})
 
 
 def _judge_plan(request: RestoreRequest, plan: RestorePlan) -> AwaitConfirmation | Proceed:
@@ -299,8 +313,11 @@ def _mind_what_is_kept(facts: RestoreFacts) -> Step:
     status = facts.request.status
     if not status.replaced or status.drop_time is None or status.dropped_time is not None:
         return Rest()
-    if facts.now < status.drop_time:
-        return Rest(status.drop_time)
+    if facts.clock_is_suspect:
+        return Rest(facts.now + RETRY_DROP)
+    # A clock that was set forward destroys nothing before its time.
+    if facts.now < (due := status.drop_time + facts.clock_ahead):
+        return Rest(due)
     job = facts.jobs.get("drop")
     if job is None:
         is_hindered = facts.problem is not None or facts.busy is not None
@@ -314,7 +331,7 @@ def _judge_drop(facts: RestoreFacts, job: JobState) -> Step:
         return FollowJob("drop", job, until)
     result = read_result(job, facts.request.meta.uid)
     if isinstance(result, WorkResult) and result.outcome == "Succeeded":
-        return Dropped()
+        return Dropped(told=result.message)
     return Dropped(f"{result.reason}: {result.message}")
 
 

@@ -151,7 +151,10 @@ def _dropped(request: RestoreRequest, step: Dropped, now: datetime) -> RestoreRe
     """The end of what was replaced; what could not be dropped is tried again later."""
     status = request.status
     if step.trouble is None:
-        words = f"{_without_keeping(status.message)} What was replaced was dropped at {format_time(now)}."
+        told = f": {step.told}" if step.told else ""
+        words = (
+            f"{_without_keeping(status.message)} What was replaced is gone since {format_time(now)}{told}."
+        )
         return status.model_copy(update={"dropped_time": now, "message": words.strip()})
     again = now + DROP_AGAIN
     words = f"{_without_keeping(status.message)} What was replaced could not be dropped ({step.trouble}); tried again at {format_time(again)}."

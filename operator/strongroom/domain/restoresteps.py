@@ -84,9 +84,11 @@ class Finish:
 
 @dataclass(frozen=True)
 class Dropped:
-    """What was replaced is gone; or it could not be dropped, for the reason told, and stays."""
+    """What was replaced is gone, as far as it was still there; or it could not be dropped, for the reason told, and stays."""
 
     trouble: str | None = None
+    told: str = ""
+    """What the worker says of it."""
 
 
 Step = (

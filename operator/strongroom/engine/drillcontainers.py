@@ -23,6 +23,11 @@ _LOOK_SECONDS = 0.05
 _PROCESSES = 256
 _CAPABILITIES = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"]
 """What the official image's entry point needs to give its data folder to its user, and to become him."""
+_DATA = "/tmp/strongroom-drill"  # noqa: S108  the container's own
+"""Its data lies in the container's own layer, and goes with it: an Engine that is killed removes such a container, and leaves its volumes."""
+_VOLUMES = ("/var/lib/postgresql", "/var/lib/postgresql/data")
+"""Where official images would have a volume: what is mounted there already is none."""
+_EMPTY_BYTES = 1 << 20
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -73,10 +78,19 @@ def build_drill_config(wanted: DrillContainer) -> dict[str, Any]:
             "postgres",
             *(word for name, value in settings.items() for word in ("-c", f"{name}={value}")),
         ],
-        "Env": ["POSTGRES_HOST_AUTH_METHOD=trust", "POSTGRES_USER=postgres", "POSTGRES_DB=postgres"],
+        "Env": [
+            "POSTGRES_HOST_AUTH_METHOD=trust",
+            "POSTGRES_USER=postgres",
+            "POSTGRES_DB=postgres",
+            f"PGDATA={_DATA}",
+        ],
         "Labels": {DRILL_LABEL: wanted.run_uid},
         "HostConfig": {
             "NetworkMode": "none",
+            "Mounts": [
+                {"Type": "tmpfs", "Target": path, "TmpfsOptions": {"SizeBytes": _EMPTY_BYTES}}
+                for path in _VOLUMES
+            ],
             "AutoRemove": True,
             "CapDrop": ["ALL"],
             "CapAdd": _CAPABILITIES,

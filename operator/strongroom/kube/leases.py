@@ -41,6 +41,8 @@ class LeaseLock:
         self._renewed_at: float | None = None
         self.holder: str | None = None
         """Who held it when last looked."""
+        self.renewed_before: datetime | None = None
+        """When it was last renewed before it became ours, as whoever did that has written it."""
         self.transitions = 0
         """How often the lock has changed hands: the holder's generation, a fencing token."""
 
@@ -57,6 +59,8 @@ class LeaseLock:
             if lease is None:
                 lease = await self._client.create(LEASES, self._namespace, self._new_lease(now))
             elif self._may_take(lease):
+                if self._renewed_at is None:
+                    self.renewed_before = read_micro_time(lease["spec"].get("renewTime"))
                 body = {
                     "metadata": {"resourceVersion": lease["metadata"]["resourceVersion"]},
                     "spec": self._renewal(lease, now),
@@ -124,3 +128,12 @@ class LeaseLock:
 def micro_time(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds, as Kubernetes writes `metav1.MicroTime`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def read_micro_time(text: object) -> datetime | None:
+    """What `micro_time` has written; None for anything else."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

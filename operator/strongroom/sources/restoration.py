@@ -12,6 +12,9 @@ from typing import Protocol, Self
 from strongroom.api.restoring import CheckResult, PlannedItem, Replaced
 from strongroom.sources.reading import Chunk
 
+UNFORESEEN = "and stays: neither the plan nor its confirmation knew of it (create another request)"
+"""Why something that has appeared is not replaced."""
+
 
 class State(StrEnum):
     """How far an item has come, as what is there tells."""
@@ -64,6 +67,9 @@ class Restoration(Protocol):
 
     def compare(self) -> Iterator[CheckResult]:
         """What was prepared (or swapped in), compared with the manifest."""
+
+    def refuse_unforeseen(self) -> None:
+        """Raise TargetExists if its place is taken by something that nobody has agreed to have replaced. Changes nothing."""
 
     def swap(self) -> Replaced | None:
         """Give the new the old one's name, and the old another, in one step where the medium has one; durable on return.

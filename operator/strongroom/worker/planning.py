@@ -35,7 +35,12 @@ def _plan_source(task: Task, backup: BackupOrder, source: Source, clients: Seque
     if source.postgres.host is None:
         return _plan_containers(task, backup, source.name, source.postgres, clients)
     return plan_network(
-        source.name, source.postgres, read_secret=task.secrets.read, scratch=task.scratch, clients=clients
+        source.name,
+        source.postgres,
+        read_secret=task.secrets.read,
+        scratch=task.scratch,
+        clients=clients,
+        takes_what_is_there=_is_safety(backup),
     )
 
 
@@ -49,4 +54,10 @@ def _plan_containers(
         engine=task.engine(),
         owner=Owner(task.order.namespace, backup.policy, task.order.run_uid),
         clients=clients,
+        takes_what_is_there=_is_safety(backup),
     )
+
+
+def _is_safety(backup: BackupOrder) -> bool:
+    """The present state, before it is overwritten: a database that is gone has none."""
+    return backup.reason == "Safety"

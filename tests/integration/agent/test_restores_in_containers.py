@@ -122,7 +122,7 @@ async def test_volume_path_and_configuration_come_back_as_one(start, engine, sho
     part = {
         "targets": chosen,
         "choice": {"policy": "shop", "run": "first", "sources": [each["name"] for each in chosen]},
-        "confirmed": ",".join(names),
+        "overwrites": [{"source": each["name"]} for each in chosen],
         "allowSpecialFiles": True,
         "hooks": {"stop": [{"name": "box"}], "stopTimeout": "1s"},
     }
@@ -157,7 +157,7 @@ async def test_what_the_host_does_not_allow_is_refused_before_a_worker_is_starte
     host = start(shop / "media")
     await back_up(host, shop)
     before = seen(shop)
-    order = restore(host, shop, targets=targets(shop), confirmed="x")
+    order = restore(host, shop, targets=targets(shop))
     _, _, result, _ = await host.finished(await host.send("shop", order=json.dumps(order)))
     assert result["reason"] == "HostForbids"
     assert f"--allow-restore-path {shop}/app.conf" in result["message"]

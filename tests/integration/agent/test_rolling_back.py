@@ -8,10 +8,10 @@ import signal
 import pytest
 from tests.integration.embedded import until
 
-from strongroom.kube.kinds import JOBS
+from strongroom.kube.kinds import JOBS, SECRETS
 
 
-def restore_order(behaviour, namespace, run):
+def restore_order(behaviour, namespace, run, **restore):
     return json.dumps(
         {
             "kind": "Restore",
@@ -19,14 +19,15 @@ def restore_order(behaviour, namespace, run):
             "runUid": run,
             "deadlineSeconds": 300,
             "stores": [{"name": "local", "spec": {"local": {"path": "/nowhere"}}}],
-            "restore": {"request": "again", "choice": {"policy": behaviour}, "mode": "InPlace"},
+            "restore": {"request": "again", "choice": {"policy": behaviour}, "mode": "InPlace", **restore},
         }
     )
 
 
-async def send(host, behaviour, **spec):
+async def send(host, behaviour, restore=(), **spec):
     run = secrets.token_hex(8)
-    job = await host.send(behaviour, order=restore_order(behaviour, host.namespace, run), **spec)
+    order = restore_order(behaviour, host.namespace, run, **dict(restore))
+    job = await host.send(behaviour, order=order, **spec)
     job["metadata"]["uid_of_run"] = run
     return job
 
@@ -59,6 +60,19 @@ async def test_a_worker_that_told_what_came_of_it_is_the_last(host, behaviour):
     job = await send(host, behaviour)
     await host.finished(job)
     assert (len(host.starts(job)), backwards(host, job)) == (1, [])
+
+
+async def test_a_key_that_is_deleted_meanwhile_does_not_keep_the_old_state_away(host):
+    await host.add_secret("opens", key="x")
+    opening = {"decryptionKeys": [{"name": "opens", "key": "key"}]}
+    job = await send(host, "die", {"opening": opening})
+    await host.started(job)
+    await host.client.delete(SECRETS, host.namespace, "opens")
+    host.go(job)
+    _, reason, result, _ = await host.finished(job)
+    assert (reason, result["reason"]) == ("PodFailurePolicy", "SecretMissing")
+    assert "the old state is back" in result["message"]
+    assert len(backwards(host, job)) == 1
 
 
 async def test_a_deadline_that_is_over_leaves_time_to_go_back(host):

@@ -35,7 +35,7 @@ def order(workshop: Workshop, database: DatabaseContainer, **restore: Any) -> di
             "choice": {"policy": "shop", "run": "first"},
             "mode": "InPlace",
             "targets": [{"name": "database", "postgres": {"container": {"name": database.name}}}],
-            "confirmed": DATABASE,
+            "overwrites": [{"source": "database", "database": DATABASE}],
             **restore,
         },
     }
@@ -64,6 +64,29 @@ def test_a_database_is_restored_inside_its_container_laid_down_or_streamed(
     assert (
         engine.docker("exec", database.name, "sh", "-c", "ls /tmp /dev/shm | grep strongroom || true") == ""
     )
+    engine.docker("rm", "--force", "--volumes", database.name)
+
+
+def test_a_killed_worker_leaves_no_dump_in_the_container_once_it_is_given_up(
+    engine: Engine, workshop: Workshop
+) -> None:
+    database = start_database(engine, "laid-down", rows=ROWS)
+    for number in range(3):  # equal tables: several sessions gain by a dump that lies there
+        database.sql(f"CREATE TABLE sibling_{number} AS SELECT * FROM orders")
+    workshop.journal = workshop.folder / "journal"
+    back_up(workshop, database)
+    named = ["sh", "-c", "ls /tmp | grep strongroom || true"]
+    order_ = order(workshop, database, jobs=4)
+    process = workshop.start(order_)
+    while not (found := engine.docker("exec", database.name, *named)):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert ".dump" in found
+    assert workshop.finish(workshop.start(order_, roll_back=True)).result.outcome == "Succeeded"
+    assert engine.docker("exec", database.name, *named) == ""
+    workshop.succeed(order(workshop, database, strategy="Clean", safetyRun="before"))
+    assert engine.docker("exec", database.name, *named) == ""
     engine.docker("rm", "--force", "--volumes", database.name)
 
 

@@ -105,6 +105,7 @@ def restore_order(
             "choice": {"policy": "shop", "run": "first"},
             "mode": "InPlace",
             "targets": list(targets),
+            "overwrites": [{"source": target["name"]} for target in targets],
             **restore,
         },
     }

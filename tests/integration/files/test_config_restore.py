@@ -10,7 +10,6 @@ from tests.integration.files.trees import describe_tree
 
 from strongroom.sources.files.restoring import fileplans
 
-CONFIRMED = {"confirmed": "configuration of config"}
 FOLDERS = {".", "app", "app/parts"}
 """Not exchanged: their times change with what is in them."""
 
@@ -58,7 +57,7 @@ def test_only_what_differs_is_exchanged_and_told_without_its_contents(
     expected, same = files(trees), (etc / "app/parts/same.conf").stat().st_ino
     damage(trees)
     damaged = files(trees)
-    result, outcome = succeed(trees, restore_order(trees, source, **CONFIRMED))
+    result, outcome = succeed(trees, restore_order(trees, source))
     assert files(trees) == {**expected, "app/made later": damaged["app/made later"]}
     assert (etc / "app/parts/same.conf").stat().st_ino == same
     assert sorted(outcome.differences) == [
@@ -71,7 +70,7 @@ def test_only_what_differs_is_exchanged_and_told_without_its_contents(
     (trees.folder / "journal/restore.json").unlink()
     for plan in etc.glob("**/.strongroom-*/plan"):  # as after a start of the machine
         plan.write_text(re.sub(r'"device":\d+', '"device":1', plan.read_text()))
-    _, back = succeed(trees, restore_order(trees, source, **CONFIRMED), roll_back=True)
+    _, back = succeed(trees, restore_order(trees, source), roll_back=True)
     assert back.rolled_back
     assert (files(trees), leftovers(trees)) == (damaged, [])
     succeed(trees, drop_order(trees, outcome.replaced, source))
@@ -79,7 +78,7 @@ def test_only_what_differs_is_exchanged_and_told_without_its_contents(
 
 def test_what_was_replaced_is_dropped_and_nothing_else(trees: Trees, source: dict[str, Any]) -> None:
     damage(trees)
-    _, outcome = succeed(trees, restore_order(trees, source, **CONFIRMED))
+    _, outcome = succeed(trees, restore_order(trees, source))
     assert len(leftovers(trees)) == 2
     for _ in range(2):
         succeed(trees, drop_order(trees, outcome.replaced, source))
@@ -89,7 +88,7 @@ def test_what_was_replaced_is_dropped_and_nothing_else(trees: Trees, source: dic
 
 def test_a_restore_of_what_is_there_already_changes_nothing(trees: Trees, source: dict[str, Any]) -> None:
     before = describe_tree(trees.folder / "etc")
-    _, outcome = succeed(trees, restore_order(trees, source, **CONFIRMED))
+    _, outcome = succeed(trees, restore_order(trees, source))
     assert (outcome.differences, outcome.replaced, leftovers(trees)) == ([], [], [])
     assert describe_tree(trees.folder / "etc") == before
 
@@ -100,7 +99,7 @@ def test_a_folder_that_is_gone_is_made_again(trees: Trees, source: dict[str, Any
     for path in sorted(app.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     app.rmdir()
-    order = restore_order(trees, source, **CONFIRMED)
+    order = restore_order(trees, source)
     _, outcome = succeed(trees, order)
     assert (files(trees), outcome.replaced, leftovers(trees)) == (expected, [], [])
 
@@ -110,7 +109,7 @@ def test_files_that_the_policy_does_not_name_any_more_are_left_out(
 ) -> None:
     damage(trees)
     fewer = {**source, "config": {**source["config"], "paths": [str(trees.folder / "etc/app")]}}
-    _, outcome = succeed(trees, restore_order(trees, fewer, **CONFIRMED))
+    _, outcome = succeed(trees, restore_order(trees, fewer))
     assert (trees.folder / "etc/vault").read_text() == "password: other\n"
     (check,) = [check for check in outcome.checks if "any more" in check.name]
     assert str(check.found).startswith("left out: 1: ")
@@ -123,7 +122,7 @@ def test_no_file_goes_through_a_link_that_somebody_has_laid(trees: Trees, source
     parts.rmdir()
     (trees.folder / "elsewhere").mkdir()
     parts.symlink_to(trees.folder / "elsewhere")
-    _, result = trees.carry_out(restore_order(trees, source, **CONFIRMED))
+    _, result = trees.carry_out(restore_order(trees, source))
     assert (result.reason, "symbolic link" in result.message) == ("RestoreFailed", True)
     assert list((trees.folder / "elsewhere").iterdir()) == []
     assert leftovers(trees) == []
@@ -156,7 +155,7 @@ def test_a_kill_between_two_files_is_gone_on_from_or_put_back(
             raise KilledError
         put_in(self, *arguments)
 
-    order = restore_order(trees, source, **CONFIRMED)
+    order = restore_order(trees, source)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fileplans.Top, "put_in", dying)
         patch.setattr("strongroom.worker.restoring.exchanging.Exchange._fail", lambda *_: None)

@@ -51,10 +51,6 @@ def succeed(trees: Trees, order: dict[str, Any], **more: Any) -> tuple[WorkResul
     return result, result.restore or RestoreOutcome()
 
 
-def confirmed(trees: Trees) -> dict[str, Any]:
-    return {"confirmed": str(trees.root)}
-
-
 def leftovers(trees: Trees) -> list[str]:
     return [str(path) for path in trees.folder.glob("**/.strongroom-*")]
 
@@ -69,7 +65,7 @@ def test_a_damaged_tree_is_replaced_whole_and_kept_until_it_is_dropped(trees: Tr
     (place / "new file").write_bytes(b"made later")
     place.chmod(0o700)
     damaged = seen(place)
-    _, outcome = succeed(trees, restore_order(trees, source, allowSpecialFiles=True, **confirmed(trees)))
+    _, outcome = succeed(trees, restore_order(trees, source, allowSpecialFiles=True))
     assert seen(place) == expected
     (kept,) = outcome.replaced
     assert (kept.kind, kept.original) == ("folder", str(place))
@@ -85,7 +81,7 @@ def test_a_damaged_tree_is_replaced_whole_and_kept_until_it_is_dropped(trees: Tr
 
 def test_the_next_backup_does_not_hold_what_a_restore_has_kept(trees: Trees, place: Path) -> None:
     source = back_up(trees)
-    succeed(trees, restore_order(trees, source, **confirmed(trees)))
+    succeed(trees, restore_order(trees, source))
     _, again = trees.run("second", sources=[source])
     assert again.artifacts[0].member_count == 2
 
@@ -104,10 +100,10 @@ def test_a_plan_tells_what_is_overwritten_and_changes_nothing(trees: Trees, plac
     assert leftovers(trees) == []
 
 
-def test_nothing_is_touched_without_the_right_confirmation(trees: Trees) -> None:
+def test_nothing_is_touched_that_was_not_confirmed(trees: Trees) -> None:
     source = back_up(trees)
     before = describe_tree(trees.root)
-    _, result = trees.carry_out(restore_order(trees, source, confirmed="another"))
+    _, result = trees.carry_out(restore_order(trees, source, overwrites=[]))
     assert result.reason == "ConfirmationWrong"
     assert (describe_tree(trees.root), leftovers(trees)) == (before, [])
 
@@ -123,7 +119,7 @@ def test_what_patterns_leave_out_stays_and_what_was_backed_up_is_replaced(trees:
     result, _ = succeed(trees, restore_order(trees, source, kind="PlanRestore"))
     assert result.plan is not None
     assert any("patterns leave out" in line for line in result.plan.lines)
-    succeed(trees, restore_order(trees, source, **confirmed(trees)))
+    succeed(trees, restore_order(trees, source))
     found = {
         name: (place / name).read_text() for name in ("cache/a.tmp", "cache/deep/b", "kept/c", "kept/d.tmp")
     }
@@ -151,7 +147,7 @@ def test_a_single_file_is_exchanged_with_the_one_that_is_there(trees: Trees) -> 
     _, backup = trees.run(sources=[target])
     assert backup.outcome == "Succeeded"
     (trees.root / "file").write_bytes(b"damaged")
-    _, outcome = succeed(trees, restore_order(trees, target, confirmed=str(trees.root / "file")))
+    _, outcome = succeed(trees, restore_order(trees, target))
     assert (trees.root / "file").read_bytes() == b"content"
     kept = Path(outcome.replaced[0].kept_as)
     assert (kept / "tree/file").read_bytes() == b"damaged"
@@ -161,7 +157,7 @@ def test_a_single_file_is_exchanged_with_the_one_that_is_there(trees: Trees) -> 
 
 def test_what_is_not_to_be_kept_is_dropped_at_once(trees: Trees, place: Path) -> None:
     source = back_up(trees)
-    _, outcome = succeed(trees, restore_order(trees, source, keepsReplaced=False, **confirmed(trees)))
+    _, outcome = succeed(trees, restore_order(trees, source, keepsReplaced=False))
     assert (outcome.replaced, leftovers(trees)) == ([], [])
 
 
@@ -198,7 +194,7 @@ def test_lack_of_room_is_told_before_anything_is_written(trees: Trees, small_dis
 
 def test_a_name_that_no_restore_has_made_is_never_dropped(trees: Trees) -> None:
     source = back_up(trees)
-    _, outcome = succeed(trees, restore_order(trees, source, **confirmed(trees)))
+    _, outcome = succeed(trees, restore_order(trees, source))
     (kept,) = outcome.replaced
     for name in (str(trees.root), f"{trees.folder}/.strongroom-other", "/etc"):
         forged = kept.model_copy(update={"kept_as": name})
@@ -218,7 +214,7 @@ def test_a_mount_inside_of_what_is_replaced_is_refused(trees: Trees) -> None:
     (trees.root / "below").mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", trees.root / "below"], check=True)
     try:
-        _, result = trees.carry_out(restore_order(trees, source, **confirmed(trees)))
+        _, result = trees.carry_out(restore_order(trees, source))
     finally:
         subprocess.run(["umount", trees.root / "below"], check=True)
     assert (result.reason, "is mounted inside" in result.message) == ("Unsupported", True)
@@ -228,10 +224,43 @@ def test_a_worker_that_is_to_give_up_puts_the_old_back(trees: Trees, place: Path
     source = back_up(trees)
     (place / "file").write_bytes(b"damaged")
     damaged = seen(place)
-    order = restore_order(trees, source, **confirmed(trees))
+    order = restore_order(trees, source)
     succeed(trees, order)
     (trees.folder / "journal/restore.json").unlink()
     assert (place / "file").read_bytes() == b"content"
     _, outcome = succeed(trees, order, roll_back=True)
     assert outcome.rolled_back
     assert (seen(place), leftovers(trees)) == (damaged, [])
+
+
+def test_a_tree_in_another_one_is_not_restored_by_the_same_request(trees: Trees) -> None:
+    inner = trees.root / "inner"
+    inner.mkdir()
+    (inner / "file").write_text("first")
+    sources = [
+        {"name": "outer", "files": {"path": str(trees.root), "exclude": ["/inner/"]}},
+        {"name": "inner", "files": {"path": str(inner)}},
+    ]
+    _, result = trees.run(sources=sources)
+    assert result.outcome == "Succeeded", result.message
+    (inner / "file").write_text("second")
+    _, result = trees.carry_out(restore_order(trees, *sources, kind="PlanRestore"))
+    assert (result.reason, "sources outer and inner" in result.message) == ("InvalidSpec", True), (
+        result.message
+    )
+    _, result = trees.carry_out(restore_order(trees, *sources))
+    assert (result.reason, leftovers(trees)) == ("InvalidSpec", [])
+    choice = {"policy": "shop", "run": "first", "sources": ["inner"]}
+    succeed(trees, restore_order(trees, sources[1], choice=choice))
+    assert (inner / "file").read_text() == "first"
+
+
+def test_a_folder_that_appears_after_the_plan_stays_as_it_is(trees: Trees) -> None:
+    source = back_up(trees)
+    place = trees.root
+    place.rename(place.with_name("away"))
+    order = restore_order(trees, source, overwrites=[], hooks=None)
+    place.mkdir()
+    _, result = trees.carry_out(order)
+    assert result.reason == "ConfirmationWrong", result.message
+    assert (list(place.iterdir()), leftovers(trees)) == ([], [])

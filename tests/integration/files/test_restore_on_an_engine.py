@@ -65,7 +65,7 @@ def test_a_container_sees_the_restored_volume_at_once_and_services_that_ran_run_
     inside(engine, "echo second > /data/a/b && touch /data/later && rm /data/hard && chmod 755 /data")
     hooks = {"stop": [{"name": "box"}], "stopTimeout": "1s"}
     check = {"exec": {"container": {"name": "box"}, "command": ["grep", "first", "/data/a/b"]}}
-    order = restore_order(on_engine, source, confirmed="media", hooks=hooks, healthCheck=check)
+    order = restore_order(on_engine, source, hooks=hooks, healthCheck=check)
     _, outcome = succeed(on_engine, order)
     assert inside(engine, "cat /data/hard /data/a/b") == "first\nfirst"
     found = describe_tree(mountpoint(engine, "media"))
@@ -90,7 +90,7 @@ def test_a_health_check_that_fails_puts_the_old_volume_back(
         "exec": {"container": {"name": "box"}, "command": ["grep", "second", "/data/a/b"]},
         "timeout": "1s",
     }
-    _, result = on_engine.carry_out(restore_order(on_engine, source, confirmed="media", healthCheck=check))
+    _, result = on_engine.carry_out(restore_order(on_engine, source, healthCheck=check))
     assert result.reason == "HealthCheckFailed"
     assert result.restore is not None
     assert result.restore.rolled_back
@@ -107,7 +107,7 @@ def test_a_path_in_a_container_is_restored_on_the_mount_behind_it_also_while_it_
     source = back_up(on_engine, {"inContainer": {"container": {"name": "box"}, "path": path}})
     inside(engine, f"echo second > {file}")
     engine.docker("stop", "--time=0", "box")
-    _, outcome = succeed(on_engine, restore_order(on_engine, source, confirmed=f"box:{path}"))
+    _, outcome = succeed(on_engine, restore_order(on_engine, source))
     engine.docker("start", "box")
     assert inside(engine, f"cat {file}") == "first"
     succeed(on_engine, drop_order(on_engine, outcome.replaced, source))
@@ -118,7 +118,7 @@ def test_a_containers_own_layer_is_restored_into_a_folder_alone(
 ) -> None:
     inside(engine, "mkdir -p /own && echo mine > /own/file && chown 1234:5678 /own/file")
     source = back_up(on_engine, {"inContainer": {"container": {"name": "box"}, "path": "/own"}})
-    _, result = on_engine.carry_out(restore_order(on_engine, source, confirmed="box:/own"))
+    _, result = on_engine.carry_out(restore_order(on_engine, source))
     assert (result.reason, "own layer" in result.message) == ("Unsupported", True)
     succeed(on_engine, restore_order(on_engine, source, mode="Directory", path=str(on_engine.folder / "out")))
     restored = on_engine.folder / "out/media/file"
@@ -130,7 +130,7 @@ def test_a_link_that_a_container_has_laid_is_no_place_for_a_restore(
 ) -> None:
     source = back_up(on_engine, {"inContainer": {"container": {"name": "box"}, "path": "/data/a"}})
     inside(engine, "mv /data/a /data/away && ln -s /etc /data/a")
-    _, result = on_engine.carry_out(restore_order(on_engine, source, confirmed="box:/data/a"))
+    _, result = on_engine.carry_out(restore_order(on_engine, source))
     assert (result.reason, "symbolic link" in result.message) == ("InvalidSpec", True)
 
 
@@ -151,7 +151,7 @@ def test_a_new_volume_is_planned_without_being_made(on_engine: Trees, engine: En
 def test_a_volume_that_is_gone_is_told(on_engine: Trees, engine: Engine, box: str) -> None:
     source = back_up(on_engine, {"volume": "media"})
     target = {**source, "files": {"volume": "nowhere"}}
-    _, result = on_engine.carry_out(restore_order(on_engine, target, confirmed="nowhere"))
+    _, result = on_engine.carry_out(restore_order(on_engine, target))
     assert (result.reason, "create it first" in result.message) == ("TargetMissing", True)
 
 

@@ -89,6 +89,12 @@ async def restore_jobs(world, kind: str = "Restore") -> list[dict[str, Any]]:
     return [job for job, order in zip(found, orders, strict=True) if f'"kind":"{kind}"' in order]
 
 
+def _order_of(job: dict[str, Any]) -> dict[str, Any]:
+    annotations = job["spec"]["template"]["metadata"]["annotations"]
+    order: dict[str, Any] = json.loads(annotations["strongroom.dev/work-order"])
+    return order
+
+
 async def test_a_request_in_place_waits_for_its_confirmation_is_secured_and_minds_what_it_replaced(ready):
     await ask(ready, deadline="7d")  # the server's clock is not moved with ours
     waiting = await until_phase(ready, "AwaitingConfirmation")
@@ -109,12 +115,20 @@ async def test_a_request_in_place_waits_for_its_confirmation_is_secured_and_mind
     assert safety["spec"] == {"policy": "orders", "reason": "Safety", "sources": ["db"], "hold": False}
     assert done["replaced"][0]["keptAs"] == "orders_old"
     assert "kept until" in done["message"]
+    (order,) = [_order_of(job) for job in await restore_jobs(ready)]
+    assert order["restore"]["overwrites"] == [{"source": "db", "database": "orders"}]
+    # A clock that leaps is believed for what comes after it, and drops nothing of what was kept before.
     ready.clock.shift = timedelta(hours=24, minutes=1)
+    await ask(ready, "soon", deadline="7d", keepReplaced="1s", confirm="orders", safetyBackup=False)
+    done = await until_phase(ready, "Succeeded", "Failed", name="soon")
+    assert done["phase"] == "Succeeded", done["message"]
 
     async def dropped():
-        return (await ready.get(RESTORES, "back"))["status"].get("droppedTime")
+        return (await ready.get(RESTORES, "soon"))["status"].get("droppedTime")
 
     await until(dropped, "what was replaced is dropped", seconds=60)
+    assert "is gone since" in (await ready.get(RESTORES, "soon"))["status"]["message"]
+    assert "droppedTime" not in (await ready.get(RESTORES, "back"))["status"]
 
 
 async def test_a_new_database_needs_no_confirmation_and_no_safety_backup(ready):

@@ -1,7 +1,8 @@
 """Backups taken and restored by worker processes on a real PostgreSQL, each story with a database of its own."""
 
 import secrets
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ class Restorable:
                 "choice": choice,
                 "mode": "InPlace",
                 "targets": [{"name": "database", "postgres": target}],
-                **({"confirmed": self.name} if in_place else {}),
+                "overwrites": [{"source": "database", "database": self.name}] if in_place else [],
                 **restore,
             },
         }
@@ -81,6 +82,25 @@ class Restorable:
         self.server.execute("DELETE FROM shop.order_line WHERE quantity < 5", self.name)
         self.server.execute("DROP TABLE shop.audit", self.name)
         self.server.execute("CREATE TABLE shop.later AS SELECT 1 AS n", self.name)
+
+
+@contextmanager
+def made_up_extension(name: str) -> Iterator[Callable[[], None]]:
+    """An extension of that name, until the machine is made to forget it."""
+    told = subprocess.run(["pg_config", "--sharedir"], capture_output=True, text=True, check=True).stdout
+    stem = Path(told.strip()) / "extension"
+    control, script = stem / f"{name}.control", stem / f"{name}--1.0.sql"
+    control.write_text("default_version = '1.0'\nrelocatable = true\n")
+    script.write_text(f"CREATE TABLE {name}_table (n integer);\n")
+
+    def forget() -> None:
+        control.unlink(missing_ok=True)
+        script.unlink(missing_ok=True)
+
+    try:
+        yield forget
+    finally:
+        forget()
 
 
 @contextmanager

@@ -5,16 +5,24 @@ import secrets
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.worker.drills import Drills, servers_below
+from tests.integration.worker.restorations import made_up_extension
 from tests.integration.worker.workshop import Workshop
-from tests.keys.stock import age_pair
+from tests.keys.stock import PASSPHRASE, age_pair, gpg_ring
 
 
 @pytest.fixture
 def drills(workshop: Workshop) -> Drills:
     return Drills(workshop)
+
+
+def as_superuser(drills: Drills, database: str) -> dict[str, Any]:
+    drills.workshop.write_secret("admin", "password", drills.workshop.server.password)
+    secret = {"name": "admin", "key": "password"}
+    return drills.workshop.source(user="postgres", databases=[database], passwordSecret=secret)
 
 
 def nothing_left(workshop: Workshop) -> bool:
@@ -114,6 +122,58 @@ def test_an_encrypted_backup_is_opened_by_its_key_and_by_no_other(drills: Drills
     drills.alarm("DecryptionFailed", opening={"decryptionKeys": [{"name": "keys", "key": "other"}]})
     drills.could_not("DecryptionFailed")
     drills.could_not("SecretKeyMissing", opening={"decryptionKeys": [{"name": "keys", "key": "lost"}]})
+
+
+@pytest.mark.parametrize("kind", ["gpg", "openssl"])
+def test_backups_that_stock_gpg_or_openssl_would_open_are_drilled(drills: Drills, kind: str) -> None:
+    write, key = drills.workshop.write_secret, {"name": "keys", "key": "private"}
+    with gpg_ring() as ring:
+        pairs = [ring.pair("one"), ring.pair("two")] if kind == "gpg" else []
+    private = [pair.private for pair in pairs] or [PASSPHRASE, "another"]
+    write("keys", "private", private[0])
+    write("keys", "public", pairs[0].public if pairs else "")
+    gpg = {"publicKeySecrets": [{"name": "keys", "key": "public"}]}
+    openssl = {"passphraseSecret": key, "iterations": 10_000}
+    drills.back_up(encryption={kind: gpg if kind == "gpg" else openssl})
+    assert drills.passed(opening={"decryptionKeys": [key]}).compared_count > 1
+    write("keys", "private", private[1])
+    drills.alarm("DecryptionFailed", opening={"decryptionKeys": [key]})
+    assert nothing_left(drills.workshop)
+
+
+def test_a_store_that_goes_away_midway_says_nothing_of_the_copy(drills: Drills) -> None:
+    drills.back_up()
+    store = drills.workshop.store
+    process = drills.workshop.start(drills.order())
+    assert process.stdout is not None
+    # Chosen it is then, and its server is about to be made.
+    assert any('"stage":"Connect","source":"database"' in line for line in process.stdout)
+    away = store.rename(store.with_name("away"))
+    finished = drills.workshop.finish(process)
+    away.rename(store)
+    assert (finished.result.reason, finished.result.drill) == ("StoreMissing", None), finished.result.message
+
+
+def test_a_database_named_as_the_servers_own_is_drilled(drills: Drills) -> None:
+    with drills.workshop.server.connect("postgres") as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS own AS SELECT 1 AS n")
+    drills.back_up(source=as_superuser(drills, "postgres"))
+    assert drills.passed(checks=[{"name": "own", "query": "SELECT n FROM own", "expect": "1"}])
+    with drills.workshop.server.connect("postgres") as connection:
+        connection.execute("DROP TABLE own")
+
+
+def test_an_extension_that_the_throw_away_server_lacks_says_nothing_of_the_backup(drills: Drills) -> None:
+    server, name = drills.workshop.server, f"extended_{secrets.token_hex(4)}"
+    server.create_database(name)
+    try:
+        with made_up_extension("made_up_drill") as forget:
+            server.execute("CREATE EXTENSION made_up_drill", name)
+            drills.back_up(source=as_superuser(drills, name) | {"allowEmpty": True})
+            forget()
+            assert "made_up_drill" in drills.could_not("ExtensionMissing")
+    finally:
+        server.drop_database(name)
 
 
 def test_what_this_machine_lacks_says_nothing_of_the_backup(drills: Drills) -> None:

@@ -3,7 +3,6 @@
 import json
 import secrets
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -13,10 +12,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.integration.postgres import Server, running_server
-from tests.integration.worker.restorations import Restorable, restorable
+from tests.integration.worker.restorations import Restorable, made_up_extension, restorable
 from tests.integration.worker.test_bad_input import mounted
 from tests.integration.worker.workshop import Workshop
 from tests.keys.stock import age_pair
+
+from strongroom.sources.postgres.restoring.naming import name_replaced
 
 SIBLINGS = "".join(
     f"CREATE TABLE sibling_{n} AS SELECT g AS n FROM generate_series(1, 9000) AS g;" for n in range(4)
@@ -92,9 +93,10 @@ def small(able: Server, folder: Path, name: str) -> Iterator[Restorable]:
             able.drop_database(each)
 
 
-@pytest.mark.parametrize("confirmed", ["", "SHOP", None])
-def test_what_was_not_confirmed_is_not_overwritten(shop: Restorable, confirmed: str | None) -> None:
-    shop.refuse("ConfirmationWrong", shop.name, confirmed=confirmed)
+@pytest.mark.parametrize("other", [{"source": "other"}, {"database": "SHOP"}, {"container": "box"}])
+def test_what_was_not_confirmed_is_not_overwritten(shop: Restorable, other: dict[str, str]) -> None:
+    named = {"source": "database", "database": shop.name} | other
+    shop.refuse("ConfirmationWrong", shop.name, overwrites=[named])
 
 
 def test_a_prepared_transaction_and_a_replication_slot_are_named(shop: Restorable) -> None:
@@ -135,6 +137,57 @@ def test_a_name_that_is_taken_while_the_new_database_is_made_stays_whose_it_is(s
     beside = shop.beside()
     shop.server.drop_database(name)
     assert (finished.result.reason, beside) == ("TargetExists", [name]), finished.result.message
+
+
+def test_a_database_that_appears_after_the_plan_stays_whose_it_is(able: Server, tmp_path: Path) -> None:
+    with database(able, tmp_path, "newcomer", "CREATE TABLE t AS SELECT 1 AS n") as made:
+        able.drop_database(made.name)
+        process = made.workshop.start(made.order(overwrites=[]))
+        while not made.beside():
+            assert process.poll() is None
+        process.send_signal(signal.SIGSTOP)
+        able.create_database(made.name)
+        process.send_signal(signal.SIGCONT)
+        finished = made.workshop.finish(process)
+        assert finished.result.reason == "TargetExists", finished.result.message
+        assert "neither the plan nor its confirmation knew of it" in finished.result.message
+        assert (able.row_counts(made.name), made.beside()) == ({}, [])
+
+
+def test_a_safety_backup_takes_what_is_there_and_tells_what_is_not(shop: Restorable) -> None:
+    names = [f"{shop.name}_gone", shop.name]
+    finished = shop.workshop.succeed(
+        shop.workshop.order(f"safety{shop.uid}", source=shop.source() | {"databases": names}, reason="Safety")
+    )
+    assert [each.database for each in finished.result.artifacts] == [shop.name, None]
+    manifest = shop.workshop.manifest(finished)
+    assert f'database "{names[0]}": it was not there' in manifest.files[0].not_included
+    source = shop.source() | {"databases": names[:1]}
+    order = shop.workshop.order(f"none{shop.uid}", source=source, reason="Safety")
+    assert shop.workshop.run(order).result.reason == "DatabaseNotFound"
+
+
+def test_two_databases_are_both_put_back_when_the_application_is_not_well(
+    able: Server, tmp_path: Path
+) -> None:
+    sql = "CREATE TABLE t AS SELECT generate_series(1, 9) AS n"
+    with small(able, tmp_path, "pair_one") as one, small(able, tmp_path, "pair_two") as two:
+        both = one.source() | {"databases": [one.name, two.name]}
+        for each in (one, two):
+            able.execute(sql, each.name)
+        one.back_up(source=both)
+        for each in (one, two):
+            able.execute("DELETE FROM t WHERE n > 3", each.name)
+        before = one.state(), two.state()
+        named = [{"source": "database", "database": each.name} for each in (one, two)]
+        check = {"url": "http://127.0.0.1:9/", "timeout": "1s"}
+        one.refuse("ConfirmationWrong", two.name, target=both, overwrites=named[:1])
+        finished = one.refuse("HealthCheckFailed", target=both, overwrites=named, healthCheck=check)
+        assert finished.result.restore is not None
+        assert finished.result.restore.rolled_back
+        assert (one.state(), two.state()) == before
+        one.uid += "again"
+        assert len(one.restore(target=both, overwrites=named).result.restore.replaced) == 2  # type: ignore[union-attr]
 
 
 def test_what_was_replaced_and_is_used_again_is_not_dropped(shop: Restorable) -> None:
@@ -290,7 +343,7 @@ def test_a_database_that_is_gone_comes_back_with_its_roles_settings_and_privileg
         assert plan is not None
         assert plan.confirmation is None
         assert any('role "gone owner" is missing' in line for line in plan.lines)
-        made.restore(confirmed=None)
+        made.restore(overwrites=[])
         assert properties(able, "gone") == facts
         with psycopg.connect(
             host="127.0.0.1", port=able.port, user="gone owner", password="gone-password", dbname="gone"
@@ -347,6 +400,17 @@ def test_only_what_the_request_has_replaced_is_dropped(shop: Restorable) -> None
     targets = order.pop("restore")["targets"]
     order["drop"] = {"request": "back", "policy": "shop", "targets": targets, "replaced": [replaced]}
     assert shop.workshop.run(order).result.reason == "TargetMissing"
+    replaced["keptAs"] = name_replaced(shop.name, order["runUid"])
+    assert shop.workshop.succeed(order).result.message == f"not there any more: {replaced['keptAs']}"
+
+
+def test_two_sources_with_one_database_are_told_apart_in_the_confirmation(shop: Restorable) -> None:
+    sources = [{"name": name, "postgres": shop.source()} for name in ("first", "second")]
+    run = f"twice{shop.uid}"
+    shop.workshop.succeed(shop.workshop.order(run, sources=sources))
+    plan = shop.workshop.succeed(shop.order("PlanRestore", targets=sources, choice={"run": run})).result.plan
+    assert plan is not None
+    assert plan.confirmation == f"first/{shop.name},second/{shop.name}"
 
 
 def test_an_application_that_keeps_connecting_does_not_hold_the_exchange_up(
@@ -380,26 +444,14 @@ def test_an_application_that_keeps_connecting_does_not_hold_the_exchange_up(
 def test_an_extension_that_the_server_lacks_is_named_before_anything_is_made(
     able: Server, tmp_path: Path
 ) -> None:
-    folder = Path(
-        subprocess.run(["pg_config", "--sharedir"], capture_output=True, text=True, check=True).stdout.strip()
-    )
-    made_up = [folder / "extension" / f"made_up{end}" for end in (".control", "--1.0.sql")]
-    made_up[0].write_text("default_version = '1.0'\nrelocatable = true\n")
-    made_up[1].write_text("CREATE TABLE made_up_table (n integer);\n")
-    try:
-        with database(
-            able, tmp_path, "extended", "CREATE EXTENSION made_up; CREATE TABLE t AS SELECT 1 AS n"
-        ) as made:
-            before = made.state()
-            for path in made_up:
-                path.unlink()
-            made.refuse("ExtensionMissing", "made_up")
-            finished = made.workshop.run(made.order("PlanRestore"))
-            assert finished.result.reason == "ExtensionMissing"
-            assert made.state() == before
-    finally:
-        for path in made_up:
-            path.unlink(missing_ok=True)
+    sql = "CREATE EXTENSION made_up; CREATE TABLE t AS SELECT 1 AS n"
+    with made_up_extension("made_up") as forget, database(able, tmp_path, "extended", sql) as made:
+        before = made.state()
+        forget()
+        made.refuse("ExtensionMissing", "made_up")
+        finished = made.workshop.run(made.order("PlanRestore"))
+        assert finished.result.reason == "ExtensionMissing"
+        assert made.state() == before
 
 
 def test_without_room_for_the_dump_its_rows_are_loaded_as_they_come(able: Server, tmp_path: Path) -> None:

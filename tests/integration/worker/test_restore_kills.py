@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from tests.integration.postgres import Server
 from tests.integration.worker.restorations import Restorable, restorable
+from tests.keys.stock import age_pair
 
 NEVER = {"url": "http://127.0.0.1:9/", "timeout": "60s"}
 STEPS = ["Fetch", "Restore", "Compare", "Swap", "HealthCheck"]
@@ -135,6 +136,86 @@ def test_an_overwritten_database_is_never_told_to_be_back(damaged: Restorable) -
     assert "restore the safety backup, BackupRun before" in finished.result.message
     assert finished.result.restore is not None
     assert not finished.result.restore.rolled_back
-    finished = damaged.workshop.run({**order, "restore": {**order["restore"], "confirmed": "other"}})
-    assert finished.result.reason == "ConfirmationWrong"
+    damaged.server.execute(f'ALTER DATABASE "{damaged.name}" IS_TEMPLATE true')
+    finished = damaged.workshop.run(order)
+    damaged.server.execute(f'ALTER DATABASE "{damaged.name}" IS_TEMPLATE false')
+    assert finished.result.reason == "TargetInUse"
     assert "restore the safety backup, BackupRun before" in finished.result.message
+
+
+def test_what_was_confirmed_and_is_dropped_already_is_made_by_the_next_attempt(damaged: Restorable) -> None:
+    order = damaged.order(strategy="DropAndCreate", safetyRun="before")
+    process = damaged.workshop.start(order)
+    exists = f"SELECT 1 FROM pg_database WHERE datname = '{damaged.name}'"
+    with damaged.server.connect() as connection:
+        while connection.execute(exists).fetchone() is not None:
+            assert process.poll() is None
+    process.kill()
+    process.communicate()
+    damaged.workshop.succeed(order)
+    assert damaged.state() == (damaged.whole, [])  # type: ignore[attr-defined]
+
+
+def test_a_restore_is_given_up_without_its_key_its_stores_and_their_secrets(damaged: Restorable) -> None:
+    before, pair = damaged.state(), age_pair()
+    damaged.workshop.write_secret("sealed", "key", pair.private)
+    damaged.back_up("sealed", encryption={"age": {"recipients": [pair.public]}})
+    keys = [{"name": "sealed", "key": "key"}]
+    order = damaged.order(choice={"run": "sealed"}, opening={"decryptionKeys": keys}, healthCheck=NEVER)
+    process = damaged.workshop.start(order)
+    assert process.stdout is not None
+    assert any('"stage":"HealthCheck"' in line for line in process.stdout)
+    process.kill()
+    process.communicate()
+    (damaged.workshop.folder / "secrets/sealed/key").unlink()
+    finished = damaged.workshop.finish(damaged.workshop.start(order, roll_back=True))
+    assert finished.result.restore is not None
+    assert finished.result.restore.rolled_back, finished.result
+    assert damaged.state() == before
+
+
+def test_a_worker_that_was_killed_before_it_began_leaves_nothing_to_give_up(damaged: Restorable) -> None:
+    before = damaged.state()
+    (damaged.workshop.folder / "away").mkdir(exist_ok=True)
+    stores = [{"name": "away", "spec": {"local": {"path": str(damaged.workshop.folder / "away")}}}]
+    finished = damaged.workshop.finish(damaged.workshop.start(damaged.order(stores=stores), roll_back=True))
+    assert (finished.result.outcome, damaged.state()) == ("Succeeded", before), finished.result
+
+
+def test_an_exchange_of_which_the_new_was_dropped_by_hand_is_undone_and_not_called_done(
+    damaged: Restorable,
+) -> None:
+    before = damaged.state()
+    kill_at(damaged, "HealthCheck")
+    damaged.server.drop_database(damaged.name)
+    finished = damaged.workshop.run(damaged.order())
+    assert finished.result.reason == "RestoreFailed", finished.result.message
+    assert "is not there any more" in finished.result.message
+    assert damaged.state() == before
+
+
+def test_what_clean_has_lent_is_taken_back_though_its_worker_is_killed(damaged: Restorable) -> None:
+    server, name = damaged.server, damaged.name
+    server.execute("DROP ROLE IF EXISTS lacking; CREATE ROLE lacking")
+    server.execute("CREATE SCHEMA closed; CREATE TABLE closed.owned (n int)", name)
+    server.execute("ALTER TABLE closed.owned OWNER TO lacking", name)
+    rights = f"SELECT has_schema_privilege('lacking', 'closed', 'create'), {_SETTINGS}"
+    order = damaged.order(strategy="Clean", safetyRun="before")
+    with server.connect(name) as holder, server.connect(name) as looker:
+        holder.execute("BEGIN")
+        holder.execute("LOCK TABLE shop.order_line IN ACCESS SHARE MODE")
+        process = damaged.workshop.start(order)
+        while not looker.execute(rights).fetchone()[0]:  # type: ignore[index]
+            assert process.poll() is None
+        process.kill()
+        process.communicate()
+        assert "strongroom.lent" in str(looker.execute(rights).fetchone())
+    finished = damaged.workshop.finish(damaged.workshop.start(order, roll_back=True))
+    assert finished.result.reason == "RollBackFailed", finished.result
+    with server.connect(name) as looker:
+        assert looker.execute(rights).fetchone() == (False, None)
+    server.execute("DROP SCHEMA closed CASCADE; DROP ROLE lacking", name)
+
+
+_SETTINGS = """(SELECT array_agg(setconfig::text) FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+WHERE d.datname = current_database() AND setconfig::text LIKE '%strongroom%')"""

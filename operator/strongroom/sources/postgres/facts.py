@@ -16,6 +16,7 @@ select current_setting('server_version'), current_setting('server_version_num'):
 _DATABASES = """
 select datname from pg_catalog.pg_database where datallowconn and not datistemplate order by datname
 """
+_NAMES_OF_ALL = "select datname from pg_catalog.pg_database"
 _DATABASE = """
 select pg_catalog.pg_get_userbyid(datdba), pg_catalog.pg_database_size(oid)
 from pg_catalog.pg_database where datname = pg_catalog.current_database()
@@ -66,26 +67,49 @@ class ServerFacts:
     reads_passwords: bool
     databases: list[DatabaseFacts]
     left_out: list[str]
+    missing: Sequence[str] = ()
+    """Databases that the source names and the server has not."""
 
 
-def read_server(server: Server, postgres: PostgresSource, databases: Sequence[str]) -> ServerFacts:
+def read_server(
+    server: Server, postgres: PostgresSource, databases: Sequence[str], *, takes_what_is_there: bool = False
+) -> ServerFacts:
     """Connect to every database of the source (to each on the server without a list) and see that it can be dumped.
 
-    Raises SourceUnreachable, AuthenticationFailed, TlsFailed, DatabaseNotFound, PermissionDenied, RowSecurity or
+    `takes_what_is_there`: leave out those that are not there at all, as long as one is. Raises SourceUnreachable, AuthenticationFailed, TlsFailed, DatabaseNotFound, PermissionDenied, RowSecurity or
     EmptyDatabase, each naming the source and the field.
     """
-    first = databases[0] if databases else _entry_database(server)
+    first = _first_there(server, databases, takes_what_is_there=takes_what_is_there)
     with server.open_session(first) as session:
         version, number, reads_passwords = session.rows(_SERVER)[0]
         existing = [row[0] for row in session.rows(_DATABASES)]
-    wanted = databases or existing
+        known = {row[0] for row in session.rows(_NAMES_OF_ALL)} if takes_what_is_there else {*databases}
+    there = [name for name in databases if name in known]
+    wanted = (there or databases) if databases else existing
     return ServerFacts(
         version=str(version).split(" ", 1)[0],
         major=number // 10_000,
         reads_passwords=reads_passwords,
         databases=[_read_database(server, postgres, name) for name in wanted],
         left_out=[name for name in existing if name not in wanted],
+        missing=[name for name in databases if name not in wanted],
     )
+
+
+def _first_there(server: Server, databases: Sequence[str], *, takes_what_is_there: bool) -> str:
+    """A database to ask for the others."""
+    for name in databases[:-1] if takes_what_is_there else ():
+        try:
+            with server.open_session(name) as session:
+                session.rows("select 1")
+        except StrongroomError as error:
+            if error.reason is not Reason.DatabaseNotFound:
+                raise
+        else:
+            return name
+    if takes_what_is_there and databases:
+        return databases[-1]
+    return databases[0] if databases else _entry_database(server)
 
 
 def _entry_database(server: Server) -> str:

@@ -35,14 +35,15 @@ def plan_network(
     read_secret: SecretReader,
     scratch: Path,
     clients: Iterable[Client],
+    takes_what_is_there: bool = False,
 ) -> list[Reading]:
     """Connect, look, and say what is to be read; everything that can be refused beforehand is.
 
-    Raises what `prepare_connection`, `read_server` and `choose_client` raise.
+    `takes_what_is_there`: see `read_server`. Raises what `prepare_connection`, `read_server` and `choose_client` raise.
     """
     connection = prepare_connection(source, postgres, read_secret, scratch)
     server = NetworkServer(connection)
-    facts = read_server(server, postgres, postgres.databases)
+    facts = read_server(server, postgres, postgres.databases, takes_what_is_there=takes_what_is_there)
     client = choose_client(clients, facts.major, source)
     access = Access(server, HostPrograms(client, connection), client, stem=source)
     return build_readings(access, postgres, facts)
@@ -56,6 +57,7 @@ def plan_containers(
     engine: Engine,
     owner: Owner,
     clients: Sequence[Client],
+    takes_what_is_there: bool = False,
 ) -> list[Reading]:
     """The same for servers in containers of this host.
 
@@ -66,7 +68,8 @@ def plan_containers(
     readings: list[Reading] = []
     for container in find_containers(source, postgres, engine, owner):
         inside = Inside(engine, container, source, build_marker(owner.run_uid))
-        readings += _plan_inside(look_inside(inside, login), postgres, clients)
+        server = look_inside(inside, login)
+        readings += _plan_inside(server, postgres, clients, takes_what_is_there=takes_what_is_there)
     return readings
 
 
@@ -91,12 +94,12 @@ def find_containers(source: str, postgres: PostgresSource, engine: Engine, owner
 
 
 def _plan_inside(
-    server: ContainerServer, postgres: PostgresSource, clients: Sequence[Client]
+    server: ContainerServer, postgres: PostgresSource, clients: Sequence[Client], *, takes_what_is_there: bool
 ) -> list[Reading]:
     wanted = postgres.databases
     if not wanted and not postgres.all_databases:
         wanted = [server.default_database]
-    facts = read_server(server, postgres, wanted)
+    facts = read_server(server, postgres, wanted, takes_what_is_there=takes_what_is_there)
     able = [client for client in clients if client.major >= server.major]
     # A pg_restore of this machine saves the way of every byte back into the container.
     restorer = min(able, key=lambda client: client.major) if able else server

@@ -143,6 +143,7 @@ def _globals_reading(access: Access, server: ServerFacts) -> GlobalsReading:
 def _not_dumped(postgres: PostgresSource, server: ServerFacts, facts: DatabaseFacts) -> list[str]:
     """What the server holds and this dump does not."""
     lacking = [f'database "{name}": not in postgres.databases' for name in server.left_out]
+    lacking += [f'database "{name}": it was not there' for name in server.missing]
     if not postgres.globals:
         lacking.append("roles and tablespaces: postgres.globals is false")
     if postgres.include_schemas or postgres.include_tables:

@@ -164,6 +164,7 @@ class DatabaseDrill:
             request="drill",
             request_uid=self._task.order.run_uid,
             overwrites=False,
+            replaces=True,  # a new server has a database of its own
             jobs=choose_jobs(self._order.jobs) if has_room else 1,
             roles=self.read_roles(file.artifact.source, file.artifact.container),
         )

@@ -16,6 +16,7 @@ from strongroom.sources.postgres.restoring.reaching import Means, Reach, reach_s
 from strongroom.sources.postgres.restoring.roles import KnownRoles
 from strongroom.sources.postgres.restoring.targets import Target
 from strongroom.sources.restoration import Restoration
+from strongroom.worker.restoring.confirming import may_replace
 from strongroom.worker.restoring.jobs import choose_jobs
 from strongroom.worker.restoring.reading import Shelf
 from strongroom.worker.task import Task
@@ -56,6 +57,7 @@ class Servers:
             overwrites=not new,
             jobs=choose_jobs(order.jobs),
             roles=self._known_roles(file),
+            replaces=not new and may_replace(order, file),
         )
 
     def tell(self, file: ManifestFile) -> list[str]:

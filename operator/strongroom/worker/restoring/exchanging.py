@@ -63,6 +63,7 @@ class Exchange:
         return True
 
     def _go(self) -> None:
+        self._refuse_unforeseen()
         all_swapped = all(item.restoration.find_state() is State.Swapped for item in self.items)
         if not all_swapped and self.services.stops:
             with self.steps.step("StopServices"), self.task.ending.uninterrupted():
@@ -79,6 +80,12 @@ class Exchange:
         if self.order.health_check is not None:
             with self.steps.step("HealthCheck"):
                 self._check()
+
+    def _refuse_unforeseen(self) -> None:
+        """Before a service is stopped: whatever has come since the plan keeps all of it from being exchanged."""
+        for item in self.items:
+            if item.name not in self.notebook.note.overwritten:
+                item.restoration.refuse_unforeseen()
 
     def _swap(self, item: Item) -> None:
         if item.goes_over:

@@ -1,12 +1,12 @@
 """What of a recovery point is restored, and how: one restoration for each artifact that was asked for."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.manifest import ManifestFile
 from strongroom.api.restoreorder import Choice, RestoreOrder
-from strongroom.api.restoring import PlannedItem
 from strongroom.sources.restoration import Restoration
 from strongroom.worker.restoring.choosing import Chosen
 from strongroom.worker.restoring.databases import Servers
@@ -22,6 +22,8 @@ class Item:
     file: ManifestFile
     restoration: Restoration
     tell: Callable[[], Sequence[str]]
+    places: Sequence[bytes] = ()
+    """Where its files are, for this worker."""
     goes_over: bool = False
     """Whether its swap fills the old place itself: it is compared afterwards, and there is no way back."""
 
@@ -35,7 +37,7 @@ class Item:
         """For people."""
         database = self.file.artifact.database
         return (
-            f'database "{database}"'
+            f'database "{database}" of source {self.source}'
             if database is not None
             else f"{self.file.artifact.kind} of {self.source}"
         )
@@ -80,7 +82,9 @@ def build_items(task: Task, order: RestoreOrder, shelf: Shelf) -> list[Item]:
     items = [_database_item(servers, order, file) for file in databases]
     trees = [file for file in files if file.artifact.kind in {"files", "config"}]
     if order.mode == "InPlace" and trees:
-        items += [Item(file, made, made.tell) for file, made in build_trees(task, order, shelf, trees)]
+        items += [
+            Item(file, made, made.tell, made.places) for file, made in build_trees(task, order, shelf, trees)
+        ]
     if not items:
         raise StrongroomError(Reason.InvalidSpec, "nothing that can be restored is chosen (from.sources)")
     return items
@@ -91,7 +95,16 @@ def _database_item(servers: Servers, order: RestoreOrder, file: ManifestFile) ->
     return Item(file, built, lambda: servers.tell(file), goes_over=order.strategy != "Swap")
 
 
-def confirmation_of(items: Sequence[PlannedItem]) -> str | None:
-    """What the user has to say: names of all that is overwritten."""
-    names = list(dict.fromkeys(item.into for item in items if item.overwrites))
-    return ",".join(names) or None
+def refuse_nested(items: Sequence[Item]) -> None:
+    """InvalidSpec for a tree in another one, which takes it along when it is exchanged."""
+    placed = [(item, os.path.normpath(place)) for item in items for place in item.places]
+    for outer, above in placed:
+        for inner, below in placed:
+            is_below = below == above or below.startswith(above.rstrip(b"/") + b"/")
+            if inner is outer or not is_below or outer.file.artifact.kind != "files":
+                continue
+            words = f"sources {outer.source} and {inner.source}: {os.fsdecode(below)} lies in {os.fsdecode(above)}, which is exchanged as a whole"
+            raise StrongroomError(
+                Reason.InvalidSpec,
+                f"{words}: restore one after the other, by a request for each (from.sources)",
+            )

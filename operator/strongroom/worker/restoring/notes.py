@@ -77,6 +77,13 @@ class Notebook:
         """Whether the next worker will know."""
         return self._folder is not None or self._asking is not None
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether no worker of that order has begun: each writes down what it restores before it does anything."""
+        if self._folder is None or self._asking is not None:
+            return False
+        return not any((self._folder / name).exists() for name in (_NAME, _POINT))
+
     def write(self, **changes: object) -> None:
         """Change some of it."""
         note = self.note.model_copy(update=changes)

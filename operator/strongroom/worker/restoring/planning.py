@@ -4,15 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from strongroom.api.fields import format_time
 from strongroom.api.restoreorder import RestoreOrder
-from strongroom.api.restoring import PlannedItem, RestorePlan
+from strongroom.api.restoring import MOST_LINES, PlannedItem, RestorePlan
 from strongroom.worker.restoring.choosing import choose_point
-from strongroom.worker.restoring.items import Item, build_items, confirmation_of
+from strongroom.worker.restoring.confirming import confirmation_of
+from strongroom.worker.restoring.items import Item, build_items, refuse_nested
 from strongroom.worker.restoring.notes import Notebook
 from strongroom.worker.restoring.reading import Shelf
 from strongroom.worker.restoring.workloads import build_services
 from strongroom.worker.task import Done, Task
-
-_LINES = 64
 
 
 def run_plan(task: Task, order: RestoreOrder) -> Done:
@@ -21,6 +20,7 @@ def run_plan(task: Task, order: RestoreOrder) -> Done:
     chosen = choose_point(task, order.choice, order.opening)
     shelf = Shelf(task, chosen, order.opening)
     items = build_items(task, order, shelf)
+    refuse_nested(items)
     planned: list[PlannedItem] = []
     told: list[str] = []
     for item in items:
@@ -104,7 +104,9 @@ def _lacking(items: Sequence[Item]) -> list[str]:
 
 def _cut(lines: Sequence[str]) -> list[str]:
     return (
-        [*lines] if len(lines) <= _LINES else [*lines[: _LINES - 1], f"… and {len(lines) - _LINES + 1} more"]
+        [*lines]
+        if len(lines) <= MOST_LINES
+        else [*lines[: MOST_LINES - 1], f"… and {len(lines) - MOST_LINES + 1} more"]
     )
 
 

@@ -1,7 +1,7 @@
 """Artifacts read back from the first good copy: every stored and plain byte digested; a copy that fails is passed over."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from types import TracebackType
@@ -158,12 +158,8 @@ class Shelf:
                 self.store = name
                 return found
         words = "; ".join(error.message for error in failures)
-        passing = next((error.reason for error in failures if error.reason.retryable), None)
-        corrupt = {Reason.VerificationFailed: Reason.ArtifactCorrupt, None: Reason.ArtifactCorrupt}
-        raise StrongroomError(
-            corrupt.get(passing, passing or Reason.ArtifactCorrupt),
-            f"{file.artifact.file}: no copy is good: {words}",
-        )
+        reason = _gravest([error.reason for error in failures])
+        raise StrongroomError(reason, f"{file.artifact.file}: no copy is good: {words}")
 
     def _written(self, file: ManifestFile) -> Written:
         artifact = file.artifact
@@ -187,6 +183,23 @@ class Shelf:
             while len(content) < TRIAL_BYTES and (count := reader.readinto(buffer)):
                 content += buffer[:count]
         return bytes(content[:TRIAL_BYTES])
+
+
+_OF_COPIES = {
+    Reason.ArtifactCorrupt,
+    Reason.CopyMissing,
+    Reason.DecryptionFailed,
+    Reason.KeyUnusable,
+    Reason.VerificationFailed,
+}
+"""What tells that a copy is bad. Anything else is its store's failure, and the copy may be good."""
+
+
+def _gravest(reasons: Sequence[Reason]) -> Reason:
+    """Why none could be read: a store's failure before any copy's, and what may pass before what does not."""
+    of_stores = [reason for reason in reasons if reason not in _OF_COPIES]
+    passing = [reason for reason in of_stores if reason.retryable]
+    return next(iter([*passing, *of_stores]), Reason.ArtifactCorrupt)
 
 
 class _RefusedError(Exception):

@@ -9,8 +9,9 @@ from strongroom.api.restoring import PlannedItem
 from strongroom.sources.restoration import State
 from strongroom.worker.ending import EndedError
 from strongroom.worker.restoring.choosing import Chosen, choose_point
+from strongroom.worker.restoring.confirming import may_replace
 from strongroom.worker.restoring.exchanging import Exchange
-from strongroom.worker.restoring.items import Item, build_items, confirmation_of
+from strongroom.worker.restoring.items import Item, build_items, refuse_nested
 from strongroom.worker.restoring.notes import Notebook, RememberedPoint
 from strongroom.worker.restoring.outcomes import Gathered
 from strongroom.worker.restoring.reading import Shelf
@@ -100,8 +101,11 @@ class _Restore:
 
     def give_up(self) -> None:
         """Put back whatever stands exchanged, start services, remove what was prepared. RollBackFailed for what is lost."""
+        if self._notebook.is_blank:  # no worker of it has come as far as to change anything
+            self._is_known = self._gathered.rolled_back = True
+            return
         with self._task.ending.uninterrupted():
-            exchange = self._exchange(self._begin())
+            exchange = self._exchange(self._recall_items() or self._begin())
             exchange.put_back()
         self._is_known = True
         if exchange.lost is not None:
@@ -122,6 +126,14 @@ class _Restore:
             self._notebook.remember(point)
         return build_items(self._task, self._order, self._shelf)
 
+    def _recall_items(self) -> list[Item]:
+        """What an earlier worker has worked on: no store, key or signature is needed to put it back."""
+        known = self._notebook.recall()
+        if known is None:
+            return []
+        self._shelf = self._bare_shelf(known)
+        return build_items(self._task, self._order, self._shelf)
+
     def _recall(self, error: StrongroomError) -> Shelf:
         """Whoever only puts back, or clears up, needs no copy: what an earlier worker has seen is enough."""
         known = self._notebook.recall()
@@ -129,6 +141,9 @@ class _Restore:
         if known is None or needs_copies:
             raise error
         log.warning("no store is asked any more: %s", error.message)
+        return self._bare_shelf(known)
+
+    def _bare_shelf(self, known: RememberedPoint) -> Shelf:
         return Shelf.without_copies(
             self._task, Chosen(known.prefix, known.manifest, known.manifest_sha256, stores={})
         )
@@ -147,7 +162,9 @@ class _Restore:
                 words = "an earlier attempt was ended while it put back the old"
                 raise StrongroomError(Reason.RestoreFailed, words)
         else:
-            self._refuse_unconfirmed([item.restoration.plan() for item in items])
+            refuse_nested(items)
+            for item in items:
+                self._refuse_unconfirmed(item, item.restoration.plan())
             self._services.find()
         for item in items:
             if states[item.file.artifact.file] is State.Untouched:
@@ -157,13 +174,12 @@ class _Restore:
                 with self._steps.step("Compare", item.source, item.file.artifact.database):
                     self._gathered.compare(item.restoration.compare(), item.name)
 
-    def _refuse_unconfirmed(self, planned: Sequence[PlannedItem]) -> None:
-        wanted = confirmation_of(planned) if self._order.mode == "InPlace" else None
-        if wanted is not None and self._order.confirmed != wanted:
-            raise StrongroomError(
-                Reason.ConfirmationWrong,
-                f"spec.confirm: {self._order.confirmed!r} was confirmed, and {wanted!r} would be overwritten now",
-            )
+    def _refuse_unconfirmed(self, item: Item, planned: PlannedItem) -> None:
+        """What an earlier attempt has begun to restore over is no newcomer."""
+        is_begun = item.name in self._notebook.note.overwritten
+        if planned.overwrites and not (is_begun or may_replace(self._order, item.file)):
+            words = f"{item.name}: {planned.into!r} would be overwritten now, and was not there when it was planned and confirmed"
+            raise StrongroomError(Reason.ConfirmationWrong, f"spec.confirm: {words}")
 
     def _read(self, item: Item) -> None:
         assert self._shelf is not None  # noqa: S101 - begun

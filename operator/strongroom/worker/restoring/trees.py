@@ -20,6 +20,7 @@ from strongroom.sources.files.restoring.targets import (
     restore_into_folder,
 )
 from strongroom.sources.files.restoring.trees import TreeRestoration
+from strongroom.worker.restoring.confirming import may_replace
 from strongroom.worker.restoring.reading import Shelf
 from strongroom.worker.task import Task
 
@@ -54,9 +55,9 @@ def _restore_in_place(
         words = f"source {name} is in the backup and not in the policy any more (from.sources)"
         raise StrongroomError(Reason.TargetMissing, words)
     if file.artifact.kind == "files" and source.files is not None:
-        return restore_files(around, file.artifact, source.files)
+        return restore_files(around, file.artifact, source.files, replaces=may_replace(order, file))
     if file.artifact.kind == "config" and source.config is not None:
-        return restore_config(around, file.artifact, source.config)
+        return restore_config(around, file.artifact, source.config, replaces=may_replace(order, file))
     raise StrongroomError(
         Reason.TargetMissing, f"source {name} is of another type in the backup ({file.artifact.kind})"
     )
@@ -72,6 +73,6 @@ def _name(shelf: Shelf, file: ManifestFile) -> str:
     return name.removesuffix(SUFFIXES[shelf.chosen.manifest.compression.codec])
 
 
-def drop_tree(task: Task, source: Source, replaced: Replaced) -> None:
-    """Remove the folder or volume that was replaced."""
-    drop_files(surroundings(task), source, replaced)
+def drop_tree(task: Task, source: Source, replaced: Replaced) -> bool:
+    """Remove the folder or volume that was replaced; whether it was there."""
+    return drop_files(surroundings(task), source, replaced)

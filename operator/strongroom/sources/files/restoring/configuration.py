@@ -12,7 +12,7 @@ from strongroom.sources.files.restoring.differing import is_same
 from strongroom.sources.files.restoring.fileplans import Entry, FilePlan, Top
 from strongroom.sources.files.restoring.renaming import exists, failing, times_kept
 from strongroom.sources.files.restoring.rooms import refuse_lack
-from strongroom.sources.files.restoring.trees import Goal, planned
+from strongroom.sources.files.restoring.trees import Goal, planned, refuse_newcomer
 from strongroom.sources.files.restoring.works import Step
 from strongroom.sources.files.unpacking.extracting import TREE
 from strongroom.sources.files.unpacking.intake import Unpacking
@@ -38,6 +38,11 @@ class ConfigRestoration:
     def tell(self) -> Sequence[str]:
         """For the plan."""
         return self._goal.remarks
+
+    @property
+    def places(self) -> list[bytes]:
+        """What files are exchanged in."""
+        return [top.place for top in self._tops]
 
     def plan(self) -> PlannedItem:
         """See Restoration."""
@@ -68,8 +73,16 @@ class ConfigRestoration:
             raise StrongroomError(Reason.RestoreFailed, f"{self._goal.what}: nothing is prepared")
         yield from made.checks
 
+    def refuse_unforeseen(self) -> None:
+        """See Restoration."""
+        with failing(self._goal.what):
+            is_next = self._find_state() is State.Prepared
+            if is_next and not self._goal.replaces and any(exists(top.place) for top in self._tops):
+                refuse_newcomer(self._goal)
+
     def swap(self) -> Replaced | None:
         """See Restoration: each file in one step, all of them in any number of attempts."""
+        self.refuse_unforeseen()
         with failing(self._goal.what):
             for top, number, entry in self._entries():
                 top.put_in(number, entry)

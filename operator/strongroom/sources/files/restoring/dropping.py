@@ -5,22 +5,24 @@ import os
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.restoring import Replaced
 from strongroom.api.sources import Source
-from strongroom.sources.files.restoring.renaming import failing
+from strongroom.sources.files.restoring.renaming import exists, failing
 from strongroom.sources.files.restoring.targets import Surroundings, find_tops, find_work
 from strongroom.sources.files.restoring.works import Work
 
 
-def drop_files(around: Surroundings, source: Source, replaced: Replaced) -> None:
-    """Remove the private folder of the restore with that uid, and only if it is the one that is named. Idempotent."""
+def drop_files(around: Surroundings, source: Source, replaced: Replaced) -> bool:
+    """Remove the private folder of the restore with that uid, and only if it is the one that is named; whether it was there."""
     what = f"source {source.name}"
     works, kept_as = _works(around, source, what)
     if replaced.kept_as != kept_as:
         words = f"{what}: {replaced.kept_as} is no name that this restore has made for {replaced.original}"
         raise StrongroomError(Reason.RestoreFailed, words)
     with failing(what):
+        was_there = any(exists(work.folder) for work in works)
         for work in works:
             if os.path.isdir(os.path.dirname(work.folder)):  # noqa: PTH112, PTH120 - names are bytes here
                 work.remove()
+    return was_there
 
 
 def _works(around: Surroundings, source: Source, what: str) -> tuple[list[Work], str]:

@@ -59,8 +59,10 @@ class Room:
     claim: str | None = None
 
 
-def restore_files(around: Surroundings, artifact: Artifact, files: FilesSource) -> TreeRestoration:
-    """The restoration in place of what was read. Raises TargetMissing, Unsupported, and what asking the Engine raises."""
+def restore_files(
+    around: Surroundings, artifact: Artifact, files: FilesSource, *, replaces: bool
+) -> TreeRestoration:
+    """The restoration in place of what was read; `replaces`: see Goal. Raises TargetMissing, Unsupported, and what asking the Engine raises."""
     what = f"source {artifact.source}"
     spot = _find_spot(around, files, what)
     selection = Selection(files.include, files.exclude, what)
@@ -75,6 +77,7 @@ def restore_files(around: Surroundings, artifact: Artifact, files: FilesSource) 
         kept_as=kept_as,
         kind=spot.kind,
         special=around.special,
+        replaces=replaces,
         remarks=(
             *([f"{what}: {_STAYS}"] if carrier else []),
             *([f"{what}: {_ENTRYWISE}"] if spot.is_mount else []),
@@ -86,8 +89,10 @@ def restore_files(around: Surroundings, artifact: Artifact, files: FilesSource) 
     return TreeRestoration(goal, work, exchange)
 
 
-def restore_config(around: Surroundings, artifact: Artifact, config: ConfigSource) -> ConfigRestoration:
-    """The restoration in place of configuration. Raises ContainerNotFound for a project that has no containers any more."""
+def restore_config(
+    around: Surroundings, artifact: Artifact, config: ConfigSource, *, replaces: bool
+) -> ConfigRestoration:
+    """The restoration in place of configuration; `replaces`: see Goal. Raises ContainerNotFound for a project that has no containers any more."""
     what = f"source {artifact.source}"
     tops, kept_as = find_tops(around, artifact.source, config)
     goal = Goal(
@@ -98,6 +103,7 @@ def restore_config(around: Surroundings, artifact: Artifact, config: ConfigSourc
         kept_as=kept_as,
         kind="folder",
         special=around.special,
+        replaces=replaces,
         remarks=(f"{what}: only files that differ are exchanged; files that the backup does not hold stay",),
     )
     return ConfigRestoration(goal, tops, around.scratch)

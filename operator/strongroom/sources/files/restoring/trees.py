@@ -15,7 +15,7 @@ from strongroom.sources.files.restoring.rooms import free_bytes, needed_bytes, p
 from strongroom.sources.files.restoring.works import Work
 from strongroom.sources.files.unpacking.intake import Unpacking, Wanted
 from strongroom.sources.reading import Chunk
-from strongroom.sources.restoration import Intake, State
+from strongroom.sources.restoration import UNFORESEEN, Intake, State
 
 _CHEAP_BYTES = 1 << 30
 """Up to here the contents of all files are read once more and compared."""
@@ -26,7 +26,8 @@ class Goal:
     """What an artifact becomes. `what`: object and artifact, in errors; `into`: the place in people's words.
 
     `place`: where that is for this worker. `kept_as`: what the private folder is called to people. `root`: the new or empty
-    folder that it is made in, if it replaces nothing. `remarks`: what people should know before.
+    folder that it is made in, if it replaces nothing. `replaces`: whether what is in the place may be replaced, because it was there
+    when it was planned, and is confirmed. `remarks`: what people should know before.
     """
 
     artifact: Artifact
@@ -37,6 +38,7 @@ class Goal:
     kind: Literal["folder", "volume"]
     special: bool = False
     root: bytes | None = None
+    replaces: bool = False
     remarks: tuple[str, ...] = ()
 
     def wanted(self) -> Wanted:
@@ -104,6 +106,11 @@ class TreeRestoration:
         """For the plan."""
         return self._goal.remarks
 
+    @property
+    def places(self) -> list[bytes]:
+        """What is exchanged: whatever lies below goes along."""
+        return [self._goal.place]
+
     def compare(self) -> Iterator[CheckResult]:
         """See Restoration: what was compared when it was made. Nobody else could write there since."""
         made = self._work.made()
@@ -111,14 +118,18 @@ class TreeRestoration:
             raise StrongroomError(Reason.RestoreFailed, f"{self._goal.what}: nothing is prepared")
         yield from made.checks
 
-    def swap(self) -> Replaced | None:
-        """See Restoration. TargetExists where a new name has been taken meanwhile."""
-        with failing(self._goal.what):
+    def refuse_unforeseen(self) -> None:
+        """See Restoration."""
+        goal = self._goal
+        with failing(goal.what):
             is_next = self._exchange.find_state() is State.Prepared
-            if is_next and self._goal.root is not None and exists(self._goal.place):
-                raise StrongroomError(
-                    Reason.TargetExists, f"{self._goal.what}: {self._goal.into} was made meanwhile"
-                )
+            if is_next and not goal.replaces and exists(goal.place):
+                refuse_newcomer(goal)
+
+    def swap(self) -> Replaced | None:
+        """See Restoration. TargetExists where a name has been taken meanwhile."""
+        self.refuse_unforeseen()
+        with failing(self._goal.what):
             if not self._exchange.swap():
                 return None
         goal = self._goal
@@ -192,10 +203,17 @@ def planned(goal: Goal, *, overwrites: bool, **known: int | None) -> PlannedItem
         file=artifact.file,
         database=artifact.database,
         into=goal.into,
+        container=artifact.container,
         overwrites=overwrites,
         needed_bytes=needed_bytes(artifact),
         **known,
     )
+
+
+def refuse_newcomer(goal: Goal) -> None:
+    """Raise TargetExists: something has taken the place since it was planned."""
+    way = UNFORESEEN if goal.root is None else ""
+    raise StrongroomError(Reason.TargetExists, f"{goal.what}: {goal.into} was made meanwhile {way}".rstrip())
 
 
 def foreign_entries(folder: bytes) -> list[bytes]:

@@ -1,10 +1,11 @@
 """A database restored beside the present one, and exchanged with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.restoring import CheckResult, PlannedItem, Replaced
+from strongroom.sources.postgres.access import Session
 from strongroom.sources.postgres.restoring.comparing import compare_database
 from strongroom.sources.postgres.restoring.facts import read_database
 from strongroom.sources.postgres.restoring.naming import name_replaced
@@ -50,35 +51,51 @@ class DatabaseRestoration:
         with self.target.reach.open_working(name) as session:
             yield from compare_database(session, self.target.file)
 
+    def refuse_unforeseen(self) -> None:
+        """See Restoration."""
+        target = self.target
+        with target.open_entry() as session:
+            found = target.look(session)
+        is_next = target.replaced not in found and target.prepared in found
+        if is_next and target.database in found and not target.replaces:
+            target.refuse_newcomer()
+
     def swap(self) -> Replaced | None:
         """See Restoration. One transaction; the present one's settings, privileges and comment go along."""
         target = self.target
         with target.open_entry() as session:
             found = target.look(session)
-            present = target.database in found
-            if target.replaced not in found and target.prepared in found:
-                if present and not target.overwrites:
-                    raise StrongroomError(
-                        Reason.TargetExists,
-                        f'database "{target.database}" was made meanwhile (target.database)',
-                    )
-                statements = self._exchange(
-                    carry_statements(session, target.database, target.prepared) if present else []
-                )
-            else:
-                statements = []
+            statements = self._statements(session, found)
+        has_old = target.replaced in found or target.database in found
         if statements:
             rename_alone(target.reach, statements, target.database, target.prepared)
-        if not statements and target.replaced not in found:
+        elif target.replaced not in found:
+            has_old = False
             if found.get(target.database) != target.mark_alone:
-                raise StrongroomError(
-                    Reason.RestoreFailed, f'database "{target.prepared}" is not there any more'
-                )
-            return None
-        return self._replaced() if present or target.replaced in found else None
+                raise _gone(target.prepared)
+        return self._replaced() if has_old else None
+
+    def _statements(self, session: Session, found: Mapping[str, str]) -> list[str]:
+        """SQL that takes it from what was found to Swapped; none where it is that already, or nothing is prepared."""
+        target = self.target
+        if target.replaced in found:
+            if target.database in found:
+                return []
+            # Somebody has moved or dropped what had been exchanged.
+            if target.prepared not in found:
+                raise _gone(target.database)
+            return [f"ALTER DATABASE {identifier(target.prepared)} RENAME TO {identifier(target.database)}"]
+        if target.prepared not in found:
+            return []
+        if target.database not in found:
+            return self._exchange([])
+        if not target.replaces:
+            target.refuse_newcomer()
+        return self._exchange(carry_statements(session, target.database, target.prepared))
 
     def conclude(self) -> None:
-        """See Restoration: names and comments are all there is."""
+        """See Restoration: names and comments tell it, and stay."""
+        self.target.remove_stashes()
 
     def differences(self) -> Sequence[str]:
         """See Restoration."""
@@ -110,6 +127,7 @@ class DatabaseRestoration:
         """See Restoration. The name is ours: it follows from the request."""
         with self.target.open_entry() as session:
             drop_database(session, self.target.reach.server_major, self.target.prepared)
+        self.target.remove_stashes()
 
     def drop(self, replaced: Replaced) -> None:
         """See Restoration."""
@@ -139,8 +157,12 @@ class DatabaseRestoration:
         )
 
 
-def drop_replaced(reach: Reach, replaced: Replaced, request_uid: str) -> None:
-    """Drop the database that a request has replaced. TargetMissing for any name that it cannot have given. Idempotent."""
+def _gone(name: str) -> StrongroomError:
+    return StrongroomError(Reason.RestoreFailed, f'database "{name}" is not there any more')
+
+
+def drop_replaced(reach: Reach, replaced: Replaced, request_uid: str) -> bool:
+    """Drop the database that a request has replaced; False where there was none. TargetMissing for any name that it cannot have given."""
     if replaced.kept_as != name_replaced(replaced.original, request_uid):
         raise StrongroomError(
             Reason.TargetMissing,
@@ -155,3 +177,4 @@ def drop_replaced(reach: Reach, replaced: Replaced, request_uid: str) -> None:
                 f"To have it dropped: ALTER DATABASE {identifier(replaced.kept_as)} WITH ALLOW_CONNECTIONS false",
             )
         drop_database(session, reach.server_major, replaced.kept_as)
+    return found is not None

@@ -21,7 +21,7 @@ from strongroom.sources.postgres.restoring.planning import plan_database
 from strongroom.sources.postgres.restoring.preparing import Filling, drop_database
 from strongroom.sources.postgres.restoring.properties import carry_statements
 from strongroom.sources.postgres.restoring.quoting import identifier
-from strongroom.sources.postgres.restoring.rights import Lending
+from strongroom.sources.postgres.restoring.rights import Creation, Lending, recall_lent, take_back_lent
 from strongroom.sources.postgres.restoring.swapping import rename_alone
 from strongroom.sources.postgres.restoring.targets import Target
 from strongroom.sources.reading import Chunk
@@ -61,6 +61,13 @@ class OverwritingRestoration:
         with self.target.reach.open_working(self.target.database) as session:
             yield from compare_database(session, self.target.file)
 
+    def refuse_unforeseen(self) -> None:
+        """See Restoration. Whoever goes on where another one was ended finds what that one has made, and does not ask."""
+        target = self.target
+        with target.open_entry() as session:
+            if target.database in target.look(session) and not target.replaces:
+                target.refuse_newcomer()
+
     def swap(self) -> Replaced | None:
         """See Restoration; but the old is gone after that, and in the midst of it there may be none."""
         if self.laid.stash is None:
@@ -73,7 +80,8 @@ class OverwritingRestoration:
         return None
 
     def conclude(self) -> None:
-        """See Restoration: nothing is left of it."""
+        """See Restoration: the dump."""
+        self._remove_dump()
 
     def differences(self) -> Sequence[str]:
         """See Restoration."""
@@ -83,10 +91,19 @@ class OverwritingRestoration:
         """See Restoration: there is no way back, and nothing that `find_state` would call exchanged."""
 
     def discard(self) -> None:
-        """See Restoration: the dump."""
+        """See Restoration: the dump, and what a worker that was killed has lent and not taken back."""
+        self._remove_dump()
+        with self.target.open_entry() as session:
+            lent = recall_lent(session, self.target.database)
+        if lent:
+            with self.target.reach.open_working(self.target.database) as session:
+                take_back_lent(session, self.target.database, lent)
+
+    def _remove_dump(self) -> None:
         if self.laid.stash is not None:
             self.laid.stash.remove()
             self.laid.stash = None
+        self.target.remove_stashes()
 
     def drop(self, replaced: Replaced) -> None:
         """See Restoration: nothing is ever kept."""
@@ -100,15 +117,14 @@ class OverwritingRestoration:
             self._make_anew(archive)
             return
         loading = Loading(target.reach, role, target.database, present.owner)
-        with target.reach.open_working(target.database) as session:
-            lending = Lending(session, self.laid.contents.later) if role.is_superuser else None
-            if lending is not None:
-                lending.lend_creation(target.database, self.laid.contents.roles)
-            try:
-                loading.run_whole(archive, ["--clean", "--if-exists", "--single-transaction"])
-            finally:
-                if lending is not None:
-                    lending.take_back()
+        with target.reach.open_working(target.database) as session, ExitStack() as lent:
+            if role.is_superuser:
+                take_back_lent(session, target.database, recall_lent(session, target.database))
+                contents = self.laid.contents
+                lending = Lending(session, contents.later, Creation(target.database, contents.roles))
+                lent.callback(lending.take_back)
+            loading.run_whole(archive, ["--clean", "--if-exists", "--single-transaction"])
+            lent.close()
             session.run("ANALYZE")
 
     def _make_anew(self, archive: Archive) -> None:
@@ -155,7 +171,7 @@ class DumpIntake:
         self._laid = laid
         self._opened = ExitStack()
         self._head = self._opened.enter_context(HeadReader(target.reach.restorer, target.dumped))
-        self._stash = target.reach.place.stash(f"strongroom-{target.prepared.rpartition('_')[2]}.dump")
+        self._stash = target.reach.place.stash(target.stash_name("dump"))
 
     def write(self, chunk: Chunk) -> None:
         """See Intake."""

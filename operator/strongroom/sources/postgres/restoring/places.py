@@ -28,7 +28,7 @@ done
 """
 _FREE = 'df -Pk "$1" | tail -n 1'
 _STASH = 'umask 077; cat >"$1" && wc -c <"$1"'
-_REMOVE = 'rm -f "$1"'
+_REMOVE = 'rm -f "$@"'
 _PRINTED_BYTES = 64 << 10
 
 
@@ -61,6 +61,9 @@ class Place(Protocol):
     def stash(self, name: str) -> Stash:
         """A new file; one of that name, which another attempt has left, is removed first."""
 
+    def remove_stashes(self, names: Sequence[str]) -> None:
+        """Remove files of these names, which a worker that was killed may have left. Idempotent; raises nothing."""
+
 
 @dataclass(frozen=True)
 class HostPlace:
@@ -83,6 +86,12 @@ class HostPlace:
     def stash(self, name: str) -> "HostStash":
         """See Place."""
         return HostStash(self.scratch / name)
+
+    def remove_stashes(self, names: Sequence[str]) -> None:
+        """See Place."""
+        for name in names:
+            with suppress(OSError):
+                (self.scratch / name).unlink(missing_ok=True)
 
 
 def _is_loopback(host: str) -> bool:
@@ -153,6 +162,13 @@ class ContainerPlace:
             raise StrongroomError(Reason.NotEnoughSpace, f"{self._name} has no folder that may be written to")
         return ContainerStash(self.server, f"{folder}/{name}")
 
+    def remove_stashes(self, names: Sequence[str]) -> None:
+        """See Place."""
+        with suppress(StrongroomError):
+            folder, _ = self._look()
+            if folder is not None:
+                self._run(_REMOVE, *(f"{folder}/{name}" for name in names))
+
     @property
     def _name(self) -> str:
         return f"source {self.server.source}: {self.server.inside.container}"
@@ -188,7 +204,7 @@ def start_script(
 
 
 class ContainerStash:
-    """See Stash. A worker that is killed leaves it, until the next attempt."""
+    """See Stash. A worker that is killed leaves it to the next one, whichever way that goes."""
 
     def __init__(self, server: ContainerServer, path: str) -> None:
         """Begin to write."""

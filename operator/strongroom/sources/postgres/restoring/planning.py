@@ -38,6 +38,7 @@ def plan_database(target: Target, *, beside: bool = True) -> PlannedItem:
         file=artifact.file,
         database=artifact.database,
         into=target.database,
+        container=artifact.container,
         overwrites=found.present is not None,
         present_bytes=found.present.size_bytes if found.present is not None else None,
         needed_bytes=needed,

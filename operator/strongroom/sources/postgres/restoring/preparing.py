@@ -94,7 +94,7 @@ class DatabaseIntake:
         free = target.reach.place.free_bytes()
         if free is None or free < target.file.artifact.plain_bytes:
             return None
-        stash = target.reach.place.stash(self._name("dump"))
+        stash = target.reach.place.stash(target.stash_name("dump"))
         self._opened.callback(stash.remove)
         return stash
 
@@ -109,14 +109,11 @@ class DatabaseIntake:
         head, place = bytes(self._head.head), self._target.reach.place
         if (place.free_bytes() or 0) < len(head):
             return Archive(head=head)
-        stash = place.stash(self._name("head"))
+        stash = place.stash(self._target.stash_name("head"))
         self._opened.callback(stash.remove)
         stash.write(head)
         stash.finish()
         return Archive(path=stash.path)
-
-    def _name(self, suffix: str) -> str:
-        return f"strongroom-{self._target.prepared.rpartition('_')[2]}.{suffix}"
 
     def _begin(self, archive: Archive) -> "Filling":
         filling = Filling(self._target, self._head.finish(), archive)

@@ -1,11 +1,13 @@
 """Rights around loading: what owners lack is lent to them meanwhile, and no function of a plain role runs as a superuser."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.sources.postgres.access import Session
-from strongroom.sources.postgres.restoring.quoting import identifier, literal, literals
+from strongroom.sources.postgres.restoring.quoting import identifier, literal, literals, parse_identifier
 
 _OWNED = """
 select c.oid, c.relowner, c.relnamespace, c.relkind, r.rolname, n.nspname, c.relname
@@ -36,6 +38,13 @@ cross join lateral (values
 ) w(priv, onto, has)
 where not r.rolsuper and not w.has
 """
+_RECORDED = """
+select substr(s.setting, length({beginning}) + 1)
+from pg_catalog.pg_db_role_setting c join pg_catalog.pg_database d on d.oid = c.setdatabase
+cross join lateral pg_catalog.unnest(c.setconfig) s(setting)
+join pg_catalog.pg_roles r on r.oid = c.setrole
+where d.datname = {name} and r.rolname = current_user and r.rolsuper and left(s.setting, length({beginning})) = {beginning}
+"""
 _LACKING_CREATION = """
 select rolname from pg_catalog.pg_roles
 where not rolsuper and rolname in ({names}) and not has_database_privilege(rolname, {database}, 'create')
@@ -48,6 +57,9 @@ _FOREIGN_KEY = re.compile(
 _MADE_ON = re.compile(
     rf"^(?:CREATE (?:UNIQUE )?INDEX .*? ON (?:ONLY )?|ALTER TABLE (?:ONLY )?){_QUALIFIED}", re.DOTALL
 )
+_SETTING = "strongroom.lent"
+Lent = tuple[str, str, int | None]
+"""A privilege on something, the role that it was lent to, and the number of the thing."""
 
 # From tables and materialized views of superusers to all that is evaluated for their rows.
 _LENT = """
@@ -116,39 +128,82 @@ def _in_statements(session: Session, later: Iterable[str]) -> Iterator[str]:
             )
 
 
+@dataclass(frozen=True)
+class Creation:
+    """A database that lasts, and roles that make schemas in it."""
+
+    database: str
+    roles: Collection[str]
+
+
 class Lending:
     """What owners may lack since their tables were made, or had help with, is lent to them while rows are loaded."""
 
-    def __init__(self, session: Session, later: Iterable[str]) -> None:
-        """Lend it. If it is not taken back, the database is dropped."""
+    def __init__(self, session: Session, later: Iterable[str], creation: Creation | None = None) -> None:
+        """Lend it. If it is not taken back, the database is dropped.
+
+        Of one that lasts (`creation`) it is written down before: so `recall_lent` knows it, whoever is killed. It stands in a setting of
+        ours for that database, which only superusers can make: it is believed.
+        """
         self._session = session
+        self._database = None if creation is None else creation.database
         lacking = session.rows(_LACKING)
         pairs = [match.groups() for each in later if (match := _FOREIGN_KEY.match(each))]
         if pairs:
             listed = ", ".join(f"({literal(one)}, {literal(other)})" for one, other in pairs)
             lacking = [*lacking, *session.rows(_LACKING_REFERENCES.format(pairs=listed))]
-        self._lent = list(dict.fromkeys(lacking))
-        for what, role in self._lent:
+        if creation is not None and creation.roles:
+            query = _LACKING_CREATION.format(
+                names=literals(sorted(creation.roles)), database=literal(creation.database)
+            )
+            what = f"CREATE ON DATABASE {identifier(creation.database)}"
+            lacking = [*lacking, *((what, role) for (role,) in session.rows(query))]
+        self._lent = [(what, role, _number_of(session, what)) for what, role in dict.fromkeys(lacking)]
+        if self._database is not None and self._lent:
+            session.run(f"{_own_setting(self._database)} SET {_SETTING} TO {literal(json.dumps(self._lent))}")
+        for what, role, _ in self._lent:
             session.run(f"GRANT {what} TO {identifier(role)}")
-
-    def lend_creation(self, database: str, roles: Iterable[str]) -> None:
-        """Lend the right to make schemas, too, to those of the roles that lack it."""
-        query = _LACKING_CREATION.format(names=literals(sorted(roles)), database=literal(database))
-        for (role,) in self._session.rows(query) if roles else []:
-            what = f"CREATE ON DATABASE {identifier(database)}"
-            self._session.run(f"GRANT {what} TO {identifier(role)}")
-            self._lent.append((what, role))
 
     def take_back(self) -> None:
         """Leave the privileges as the archive has them. What has been dropped meanwhile has taken its own along."""
-        for what, role in self._lent:
-            if self._is_there(what):
-                self._session.run(f"REVOKE {what} FROM {identifier(role)}")
+        _revoke(self._session, self._lent)
+        if self._database is not None and self._lent:
+            self._session.run(f"{_own_setting(self._database)} RESET {_SETTING}")
         self._lent = []
 
-    def _is_there(self, what: str) -> bool:
-        kind, _, name = what.partition(" ON ")[2].partition(" ")
-        if kind == "DATABASE":
-            return True
-        lookup = "to_regnamespace" if kind == "SCHEMA" else "to_regclass"
-        return bool(self._session.rows(f"select pg_catalog.{lookup}({literal(name)}) is not null")[0][0])
+
+def recall_lent(session: Session, database: str) -> list[Lent]:
+    """What a worker has lent in a database that lasts, and not taken back. Nothing where that is not there."""
+    found = session.rows(_RECORDED.format(name=literal(database), beginning=literal(f"{_SETTING}=")))
+    return [(what, role, number) for (text,) in found for what, role, number in json.loads(text)]
+
+
+def take_back_lent(session: Session, database: str, lent: Sequence[Lent]) -> None:
+    """Take it back, in a session in that database. Idempotent."""
+    if lent:
+        _revoke(session, lent)
+        session.run(f"{_own_setting(database)} RESET {_SETTING}")
+
+
+def _own_setting(database: str) -> str:
+    return f"ALTER ROLE CURRENT_USER IN DATABASE {identifier(database)}"
+
+
+def _revoke(session: Session, lent: Iterable[Lent]) -> None:
+    """Of what is the same object still: one that was made anew has the privileges of the archive, and a role may be gone."""
+    for what, role, number in lent:
+        has_role = session.rows(f"select 1 from pg_catalog.pg_roles where rolname = {literal(role)}")  # noqa: S608
+        if has_role and _number_of(session, what) == number:
+            session.run(f"REVOKE {what} FROM {identifier(role)}")
+
+
+def _number_of(session: Session, what: str) -> int | None:
+    """The object's own number; None where it is not there."""
+    kind, _, name = what.partition(" ON ")[2].partition(" ")
+    lookup = {
+        "DATABASE": "select oid from pg_catalog.pg_database where datname = {0}",
+        "SCHEMA": "select pg_catalog.to_regnamespace({0})::oid",
+    }.get(kind, "select pg_catalog.to_regclass({0})::oid")
+    named = literal(parse_identifier(name) if kind == "DATABASE" else name)
+    rows = session.rows(lookup.format(named))
+    return None if not rows or rows[0][0] is None else int(rows[0][0])
