@@ -1,6 +1,7 @@
-"""Metrics about policies and hosts, made anew at each scrape from what is observed."""
+"""Metrics about policies, hosts and stores, made anew at each scrape from what is observed."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -21,6 +22,7 @@ from strongroom.controllers.tally import Tally
 from strongroom.domain.freshness import CLOCK_TOLERANCE
 
 Value = Callable[[PolicyMeasures, float], float | None]
+Measured = TypeVar("Measured", HostMeasures, StoreHealth)
 
 _PREFIX = "strongroom_policy_"
 
@@ -164,8 +166,8 @@ class PolicyCollector(Collector):
             yield gauge
         yield from _collect_copies(policies)
         yield from _collect_drills(policies, now)
-        yield from _collect_hosts(self._measures.hosts.copy())
-        yield from _collect_stores(self._measures.stores.copy())
+        yield from _collect_each("host", _HOST_GAUGES, self._measures.hosts.copy())
+        yield from _collect_each("store", _STORE_GAUGES, self._measures.stores.copy())
         runs = CounterMetricFamily(
             "strongroom_runs", "Finished runs by outcome.", labels=["namespace", "policy", "outcome"]
         )
@@ -211,21 +213,16 @@ def _collect_drills(policies: Mapping[Name, PolicyMeasures], now: float) -> Iter
         yield gauge
 
 
-def _collect_hosts(hosts: Mapping[Name, HostMeasures]) -> Iterator[Metric]:
-    for name, words, measure in _HOST_GAUGES:
-        gauge = GaugeMetricFamily(f"strongroom_host_{name}", words, labels=["namespace", "host"])
-        for key, host in hosts.items():
-            number = measure(host)
-            if number is not None:
-                gauge.add_metric(key, number)
-        yield gauge
-
-
-def _collect_stores(stores: Mapping[Name, StoreHealth]) -> Iterator[Metric]:
-    for name, words, measure in _STORE_GAUGES:
-        gauge = GaugeMetricFamily(f"strongroom_store_{name}", words, labels=["namespace", "store"])
-        for key, store in stores.items():
-            number = measure(store)
+def _collect_each(
+    kind: str,
+    gauges: tuple[tuple[str, str, Callable[[Measured], float | None]], ...],
+    found: Mapping[Name, Measured],
+) -> Iterator[Metric]:
+    """Of hosts or stores: a gauge for each number, without those that nobody knows."""
+    for name, words, measure in gauges:
+        gauge = GaugeMetricFamily(f"strongroom_{kind}_{name}", words, labels=["namespace", kind])
+        for key, measured in found.items():
+            number = measure(measured)
             if number is not None:
                 gauge.add_metric(key, number)
         yield gauge

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from strongroom.kube.kinds import ApiKind
 
@@ -47,13 +46,3 @@ def build_rules(rights: Iterable[Right]) -> list[Rule]:
         {"apiGroups": [group], "resources": resources, "verbs": list(some)}
         for (group, some), resources in sorted(together.items())
     ]
-
-
-def build_role(name: str, rules: list[Rule], **metadata: Any) -> dict[str, Any]:
-    """A Role of one namespace."""
-    return {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "Role",
-        "metadata": {"name": name, **metadata},
-        "rules": rules,
-    }

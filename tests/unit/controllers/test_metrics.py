@@ -1,6 +1,6 @@
 from datetime import UTC, datetime
 
-from strongroom.controllers.measures import HostMeasures, Measures, PolicyMeasures, StoreMeasures
+from strongroom.controllers.measures import HostMeasures, Measures, PolicyMeasures, StoreHealth, StoreMeasures
 from strongroom.controllers.metrics import PolicyCollector
 from strongroom.controllers.tally import Tally
 
@@ -86,3 +86,22 @@ def test_hosts_tell_what_can_be_known_of_them():
     assert by_host("uncovered_databases") == {"web-1": 2}
     assert by_host("engine_ready") == {"web-1": 1, "web-2": 0}
     assert by_host("ready") == {"web-1": 1, "web-2": 1, "web-3": 0}
+
+
+def test_runs_are_counted_from_nought_so_that_the_first_failure_is_an_increase():
+    measures = Measures()
+    measures.policies["default", "orders"] = PolicyMeasures(ready=True)
+    found = {labels["outcome"]: value for labels, value in samples(measures, "strongroom_runs")}
+    assert found == {"Succeeded": 0, "Failed": 0, "Partial": 0, "Skipped": 0}
+
+
+def test_a_store_is_ready_or_not_and_tells_nothing_while_nobody_has_looked():
+    measures = Measures()
+    measures.stores["default", "disk"] = StoreHealth(ready=True, free_bytes=7, last_contact=5.0)
+    measures.stores["default", "bucket"] = StoreHealth(ready=False)
+    measures.stores["default", "new"] = StoreHealth()
+    ready = {labels["store"]: value for labels, value in samples(measures, "strongroom_store_ready")}
+    assert ready == {"disk": 1, "bucket": 0}
+    assert samples(measures, "strongroom_store_free_bytes") == [
+        ({"namespace": "default", "store": "disk"}, 7)
+    ]
