@@ -1,6 +1,7 @@
 """Fields of a resource that this version does not know: a newer CustomResourceDefinition lets them through, and they ask for something."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,14 +19,20 @@ def _walk(model: type[BaseModel], value: Any, path: str) -> list[str]:
         return [found for item in value for found in _walk(model, item, f"{path}[]")]
     if not isinstance(value, Mapping):
         return []
-    known = {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+    known = _known_fields(model)
     found = []
     for name, inner in value.items():
         if name not in known:
             found.append(f"{path}.{name}")
-        elif (below := find_model(known[name])) is not None:
+        elif (below := known[name]) is not None:
             found += _walk(below, inner, f"{path}.{name}")
     return found
+
+
+@cache
+def _known_fields(model: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
+    """API names of a model's fields, and the model in each."""
+    return {info.alias or name: find_model(info.annotation) for name, info in model.model_fields.items()}
 
 
 def find_model(annotation: Any) -> type[BaseModel] | None:

@@ -76,6 +76,13 @@ def apiserver(state: Path, bind: str, port: int, names: tuple[str, ...], log_for
     "--lease-namespace", default="default", show_default=True, help="Namespace of the operator's own Lease."
 )
 @click.option(
+    "--lease-seconds",
+    type=click.IntRange(3, 300),
+    default=15,
+    show_default=True,
+    help="How long the Lease of a dead operator keeps others waiting. One that cannot renew its own for two thirds of it stops.",
+)
+@click.option(
     "--namespace",
     "namespaces",
     multiple=True,
@@ -116,6 +123,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
     kubeconfig: Path | None,
     identity: str | None,
     lease_namespace: str,
+    lease_seconds: int,
     namespaces: tuple[str, ...],
     metrics_bind: str,
     metrics_port: int,
@@ -141,6 +149,7 @@ def operator(  # noqa: PLR0917 (one parameter an option)
         namespaces=namespaces,
         identity=identity or f"{socket.gethostname()}-{os.getpid()}",
         lease_namespace=lease_namespace,
+        lease_seconds=lease_seconds,
         metrics_host=metrics_bind,
         metrics_port=metrics_port,
         metrics_port_file=metrics_port_file,

@@ -25,6 +25,7 @@ class OperatorCollector(Collector):
         for name, words, value in (
             ("leader", "1 while this process acts.", float(measures.is_leader)),
             ("ready", "1 while it acts, or could at once (/readyz).", float(self._health.look_ready()[0])),
+            ("queue_length", "Objects that wait to be reconciled or are.", float(len(self._context.queue))),
             ("silence_seconds", "Seconds since the event loop last ticked.", measures.silence_seconds()),
             (
                 "clock_offset_seconds",

@@ -38,8 +38,8 @@ class ReconcileQueue:
         """Set when a wake-up was asked for: the ticker may have to get up earlier."""
 
     def __len__(self) -> int:
-        """Keys that wait."""
-        return len(self._waiting)
+        """Keys that wait or are at work."""
+        return len(self._waiting) + len(self._at_work)
 
     def add(self, key: Key) -> None:
         """Reconcile the object as soon as a worker is free."""

@@ -174,8 +174,10 @@ class _Operator:
         context = self.context
         parts = {asyncio.create_task(self.leadership.keep(), name="leadership")}
         try:
-            if not await self._list_everything(parts | {stopping, ticking}):
-                return
+            async with _background(self._list_everything()) as listing:
+                await _first_of(parts | {listing, stopping, ticking})
+                if not listing.done():
+                    return
             parts.add(asyncio.create_task(keep_in_step(context), name="resync"))
             parts |= {
                 asyncio.create_task(work(context), name=f"worker-{n}")
@@ -191,12 +193,10 @@ class _Operator:
                 task.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
 
-    async def _list_everything(self, until: set[asyncio.Task[Any]]) -> bool:
+    async def _list_everything(self) -> None:
         """The first listing, tried until it works: nothing is decided before everything has been seen."""
         while not (await self._find_out() and await resync(self.context)):
-            if await _first_of(until, timeout_seconds=FIRST_LISTING_SECONDS):
-                return False
-        return True
+            await asyncio.sleep(FIRST_LISTING_SECONDS)
 
     async def _find_out(self) -> bool:
         """Whether the API server is a cluster's, which runs pods; False if it does not answer."""
@@ -225,12 +225,11 @@ class _Operator:
                 await self.leadership.release()
 
 
-async def _first_of(tasks: set[asyncio.Task[Any]], timeout_seconds: float | None = None) -> bool:
-    """Wait until one has ended, and raise what ended it; False when the time is over."""
-    done, _ = await asyncio.wait(tasks, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+async def _first_of(tasks: set[asyncio.Task[Any]]) -> None:
+    """Wait until one has ended, and raise what ended it."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         await task
-    return bool(done)
 
 
 @asynccontextmanager

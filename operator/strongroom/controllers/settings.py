@@ -41,7 +41,7 @@ class OperatorSettings:
     """How often everything is looked at again, at least."""
     resync_seconds: float = 300.0
     """How often everything is listed again, in case that a watch lost something."""
-    requests_per_second: float = 100.0
+    requests_per_second: float = 200.0
     """How fast the API server is asked at most, once a burst of twice as many is spent; the Lease's renewals excepted."""
     workers: int = 8
     """Reconciles at the same time."""

@@ -53,6 +53,8 @@ class Asked:
     method: str
     path: str
     is_watch: bool
+    name: str = ""
+    """Of what shall be created."""
 
 
 Decide = Callable[[Asked], Fault | None]
@@ -123,7 +125,9 @@ class FaultyApi:
         return path
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked(time.monotonic(), request.method, request.path, request.query.get("watch") == "true")
+        name = (await request.json())["metadata"].get("name", "") if request.method == "POST" else ""
+        is_watch = request.query.get("watch") == "true"
+        asked = Asked(time.monotonic(), request.method, request.path, is_watch, name)
         self.asked.append(asked)
         await asyncio.sleep(self.slow_seconds)
         if request.method == "POST":
