@@ -52,6 +52,8 @@ NOTE_ANNOTATION = "strongroom.dev/note"
 """On such a Job: what its worker wants the next one to know (JSON)."""
 ANSWER_ANNOTATION = "strongroom.dev/answer"
 """On a pod of such a Job: the operator's answer to what its worker has asked (JSON)."""
+USERS_ANNOTATION = "strongroom.dev/users"
+"""On the pod of a drill: its list of users (passwd(5)), which servers ask for the name of theirs."""
 CLAIM_ANNOTATION = "strongroom.dev/claimed-by"
 """On a Job: the identity of the agent process that runs it."""
 

@@ -270,6 +270,11 @@ def agent(  # noqa: PLR0917 (one parameter an option)
     type=_FILE,
     help="File where the operator answers what progress lines ask, in a cluster's pod.",
 )
+@click.option(
+    "--drill-servers",
+    type=_FOLDER,
+    help="Where throw-away servers beside this worker have their sockets, in a cluster's pod.",
+)
 @click.option("--progress", type=_FILE, help="File for progress lines. Default: standard output.")
 @click.option("--log", type=_FILE, help="File for the log. Default: standard error.")
 def worker(progress: Path | None, log: Path | None, **paths: Any) -> None:

@@ -42,11 +42,6 @@ def find_pod_trouble(drill: Drill) -> str | None:
             "spec.drill.application: applications are started in containers of a Docker host, and the cluster drills: "
             "leave it out, or set spec.host."
         )
-    if drill.image is not None:
-        return (
-            "spec.drill.image: the cluster drills with the server programs of the worker's own image: leave it out, and name an image "
-            "with that PostgreSQL in spec.job.image if the default has none."
-        )
     return None
 
 

@@ -21,11 +21,13 @@ from strongroom.api.labels import (
     NOTE_ANNOTATION,
     RESTORE_FINALIZER,
     START_DEADLINE_ANNOTATION,
+    USERS_ANNOTATION,
     WORK_ORDER_ANNOTATION,
 )
 from strongroom.api.resources import ObjectMeta
 from strongroom.api.workorder import WorkOrder
-from strongroom.domain.podbodies import build_pod
+from strongroom.domain.drillservers import USERS
+from strongroom.domain.podbodies import USER, build_pod
 from strongroom.domain.sites import Cluster, Site
 
 Body = dict[str, Any]
@@ -86,7 +88,11 @@ def build_body(plan: JobPlan, image: str) -> Body:
             annotations[START_DEADLINE_ANNOTATION] = settings.start_deadline
         meta = {
             "labels": {**settings.pod_labels, **labels},
-            "annotations": {**settings.pod_annotations, WORK_ORDER_ANNOTATION: text},
+            "annotations": {
+                **settings.pod_annotations,
+                WORK_ORDER_ANNOTATION: text,
+                **({USERS_ANNOTATION: USERS.format(user=USER)} if plan.order.kind == "Drill" else {}),
+            },
         }
         spec["template"] = {
             "metadata": meta,

@@ -11,6 +11,7 @@ from typing import Any
 from strongroom.api.jobsettings import JobSettings
 from strongroom.api.labels import ANSWER_ANNOTATION, WORK_ORDER_ANNOTATION
 from strongroom.api.workorder import WorkOrder
+from strongroom.domain.drillservers import PLACE, build_servers, build_users
 from strongroom.domain.sites import Cluster
 
 Body = dict[str, Any]
@@ -65,7 +66,22 @@ def build_pod(
         "containers": [container],
         "volumes": volumes.volumes,
     }
+    _add_drill_servers(pod, order, settings)
     return pod | dict(_placement(settings, site.node))
+
+
+def _add_drill_servers(pod: Body, order: WorkOrder, settings: JobSettings) -> None:
+    """The drill's throw-away servers, beside the worker."""
+    worker = pod["containers"][0]
+    security = worker["securityContext"]
+    servers = list(build_servers(order, settings, security))
+    for server in servers:
+        pod["containers"].append(server.container)
+        pod["volumes"] += server.volumes
+        worker["volumeMounts"].append(server.mount)
+    if servers:
+        worker["args"] += ["--drill-servers", PLACE]
+        pod["volumes"] += [] if settings.run_as_root else [build_users()]
 
 
 def _pod_security(order: WorkOrder, settings: JobSettings) -> Body:

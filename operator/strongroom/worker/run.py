@@ -52,6 +52,7 @@ class WorkerPaths:
     claims: Path | None = None
     termination_message: Path | None = None
     answers: Path | None = None
+    drill_servers: Path | None = None
 
 
 def run_worker(paths: WorkerPaths) -> int:
@@ -102,6 +103,7 @@ def _carry_out(paths: WorkerPaths, secrets: SecretFiles, started: datetime, endi
             journal=paths.journal,
             reach=paths.reach,
             rolls_back=paths.roll_back,
+            drill_servers=paths.drill_servers,
             asking=None
             if paths.answers is None
             else Asking(progress, paths.answers, lambda: ending.is_asked),

@@ -41,6 +41,8 @@ class Task:
     """Networks (as in `172.17.0.0/16`) that a health check may fetch from, besides the machine's own addresses."""
     asking: Asking | None = None
     """Asks the operator, from a pod of a cluster: of services, and of what the next worker has to know."""
+    drill_servers: Path | None = None
+    """Where the sockets of throw-away servers are that run beside this worker, in a folder for each source."""
     rolls_back: bool = False
     """Whether the restore is given up: put back what earlier workers of the same order have exchanged, and remove what they made."""
 

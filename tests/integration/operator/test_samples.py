@@ -20,7 +20,10 @@ from strongroom.domain.sites import Cluster
 ROOT = Path(__file__).resolve().parents[3]
 COMPOSE_STACK = ROOT / "manifests/samples/compose-stack/policies.yaml"
 GUIDE = ROOT / "docs/from-scripts.md"
-RESTORE = ROOT / "manifests/samples/restore.yaml"
+OTHERS = {
+    name: (ROOT / f"manifests/samples/{name}.yaml").read_text()
+    for name in ("restore", "cluster", "cluster-restore")
+}
 SAMPLES = {
     "quickstart": (ROOT / "manifests/samples/quickstart.yaml").read_text(),
     "s3-store": (ROOT / "manifests/samples/s3-store.yaml").read_text(),
@@ -29,7 +32,6 @@ SAMPLES = {
     "compose-stack": COMPOSE_STACK.read_text(),
     "from-scripts": "---\n".join(re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.DOTALL)),
 }
-CLUSTER = (ROOT / "manifests/samples/cluster.yaml").read_text()
 WORKING = objects.host(status={"engine": {"version": "24.0.7"}})
 
 
@@ -39,9 +41,9 @@ def policies(text: str) -> list[BackupPolicy]:
     return [parse_policy(each | {"metadata": objects.meta(each["metadata"]["name"])}) for each in found]
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, "restore", "cluster"])
+@pytest.mark.parametrize("name", [*SAMPLES, *OTHERS])
 def test_kubectl_applies_it_with_every_field_known(api, name):
-    text = (SAMPLES | {"restore": RESTORE.read_text(), "cluster": CLUSTER})[name]
+    text = (SAMPLES | OTHERS)[name]
     done = subprocess.run(
         ["kubectl", "--kubeconfig", api.admin, "apply", "--dry-run=server", "--validate=strict", "-f", "-"],
         input=text,
@@ -66,12 +68,13 @@ def test_every_policy_of_it_can_be_carried_out(name):
 
 def test_the_policy_of_a_cluster_can_be_carried_out_there():
     documents = [
-        each | {"metadata": objects.meta(each["metadata"]["name"])} for each in yaml.safe_load_all(CLUSTER)
+        each | {"metadata": objects.meta(each["metadata"]["name"])}
+        for each in yaml.safe_load_all(OTHERS["cluster"])
     ]
     stores = {
         each["metadata"]["name"]: parse_store(each) for each in documents if each["kind"] == "BackupStore"
     }
-    (policy,) = policies(CLUSTER)
+    (policy,) = policies(OTHERS["cluster"])
     around = Surroundings(stores=stores, site=Cluster("default", JobSettings()), runs_pods=True)
     assert list(find_problems(policy, around)) == []
 

@@ -159,24 +159,42 @@ def test_an_api_server_without_pods_says_what_to_name():
     assert (found.reason, "Name a DockerHost" in found.message) == (Reason.Unsupported, True)
 
 
-@pytest.mark.parametrize(
-    ("drill", "words"),
-    [
-        ({"image": "postgres:16"}, "spec.job.image"),
-        (
-            {"application": {"image": "app:1", "port": 80, "path": "/health"}},
-            "spec.host",
-        ),
-    ],
-)
-def test_a_drill_in_containers_of_its_own_is_a_docker_hosts(drill, words):
-    asked = basis(drill={"schedule": "@weekly", **drill}, sources=[DATABASE])
+def test_an_application_of_a_drill_is_started_on_docker_hosts_alone():
+    application = {"image": "app:1", "port": 80, "path": "/health"}
+    asked = basis(drill={"schedule": "@weekly", "application": application}, sources=[DATABASE])
     assert asked.policy is not None
     done = run(status={"phase": "Succeeded", "recoveryPoint": "p", "manifestSha256": "0" * 64})
     drilled = Basis("orders", asked.policy, done, CLUSTER, [VAULT])
     found = find_problem(request({"mode": "Drill"}), drilled)
     assert found is not None
-    assert (found.reason, words in found.message) == (Reason.Unsupported, True)
+    assert (found.reason, "spec.host" in found.message) == (Reason.Unsupported, True)
+
+
+def drill_pod(**spec: Any) -> dict[str, Any]:
+    asked = policy(host=None, sources=[DATABASE, MEDIA], **spec)
+    done = run(status={"recoveryPoint": "p", "manifestSha256": "0" * 64})
+    body = build_drill_job(asked, build_drill_order(asked, done, [VAULT], "uid"), "drill", CLUSTER, "image")
+    made: dict[str, Any] = body["spec"]["template"]
+    return made
+
+
+def test_the_servers_of_a_drill_are_containers_of_the_same_pod_with_no_more_rights_than_the_worker():
+    template = drill_pod(drill={"schedule": "@weekly", "image": "postgres:16", "memory": "512Mi"})
+    worker, server = template["spec"]["containers"]
+    assert (server["image"], server["resources"]["limits"]["memory"]) == ("postgres:16", str(512 << 20))
+    assert server["securityContext"] == worker["securityContext"]
+    assert "listen_addresses=" in server["args"]
+    shared = {"name": "drill-0", "mountPath": "/strongroom/drill/db"}
+    assert shared in server["volumeMounts"]
+    assert shared in worker["volumeMounts"]
+    assert worker["args"][-2:] == ["--drill-servers", "/strongroom/drill"]
+    assert "postgres:x:10001:10001" in template["metadata"]["annotations"]["strongroom.dev/users"]
+    names = [volume["name"] for volume in template["spec"]["volumes"]]
+    assert len(names) == len(set(names))
+
+
+def test_without_an_image_a_drill_has_the_worker_alone():
+    assert len(drill_pod(drill={"schedule": "@weekly"})["spec"]["containers"]) == 1
 
 
 def test_a_store_is_read_where_its_folder_can_be():

@@ -10,6 +10,7 @@ from strongroom.sources.postgres.planning import find_containers
 from strongroom.sources.postgres.throwaway.clusters import running_cluster
 from strongroom.sources.postgres.throwaway.containers import running_container
 from strongroom.sources.postgres.throwaway.servers import ThrowAway, Wanted
+from strongroom.sources.postgres.throwaway.sidecars import running_sidecar
 from strongroom.worker.restoring.databases import build_means
 from strongroom.worker.task import Task
 
@@ -19,6 +20,9 @@ def open_server(
 ) -> AbstractContextManager[ThrowAway]:
     """Entered, it runs; left, it is gone."""
     clients = find_clients(task.client_folders)
+    if task.drill_servers is not None and order.image is not None:
+        folder = task.drill_servers / wanted.source
+        return running_sidecar(wanted, clients, folder, task.scratch, order.image)
     image = order.image or _image_of(task, order, wanted.source, container)
     if image is None:
         return running_cluster(wanted, clients, task.scratch)
