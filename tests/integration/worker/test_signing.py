@@ -290,7 +290,7 @@ def test_a_key_that_cannot_be_used_ends_the_run_before_anything_is_read(
     signer: Workshop, content: bytes | None, field: str, reason: str
 ) -> None:
     path = signer.folder / "secrets/signing/private.pem"
-    path.unlink()
+    path.rename(path.with_name("another.pem"))
     if content is not None:
         path.write_bytes(content)
     finished = back_up(signer, 0)

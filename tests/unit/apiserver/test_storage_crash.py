@@ -12,6 +12,8 @@ from pathlib import Path
 from strongroom.apiserver.storage.store import Store
 
 KILLS = 12
+KEPT = 3000
+"""Rows that compaction leaves: of what is older nobody may ask."""
 WRITER = """
 import asyncio, itertools, sys
 from pathlib import Path
@@ -33,7 +35,7 @@ async def work(store, worker, generation):
 async def main():
     store = Store(Path(sys.argv[1]))
     print(store.revision, "START", "-", flush=True)
-    compacting = asyncio.create_task(store.compact(older_than_ms=-1000, keep_rows=3000))
+    compacting = asyncio.create_task(store.compact(older_than_ms=-1000, keep_rows=int(sys.argv[3])))
     await asyncio.gather(compacting, *(work(store, worker, sys.argv[2]) for worker in range(4)))
 
 asyncio.run(main())
@@ -43,7 +45,9 @@ asyncio.run(main())
 def run_and_kill(path: Path, generation: int, seconds: float) -> list[tuple[int, str, str]]:
     """What a writer had acknowledged when it was killed."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path), str(generation)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WRITER, str(path), str(generation), str(KEPT)],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     first = process.stdout.readline()  # it is at work
     time.sleep(seconds)
@@ -78,7 +82,7 @@ def test_no_acknowledged_write_is_lost_by_kill_9(tmp_path):
                     # Deleted, but killed before it could say so: only a key that was due to be deleted may be gone.
                     assert operation == "MODIFIED", name
                     assert int(name.rpartition("-")[2]) % 3 == 0, name
-            middle = acknowledged[len(acknowledged) // 2][0]
+            middle = acknowledged[-min(KEPT, len(acknowledged)) // 2][0]
             events = [
                 (e.revision, e.operation, e.current.key.name)
                 for e in await store.events("widgets.demo.dev", middle)
