@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from tests.integration.embedded import until
 from tests.integration.operator.faultyapi import Fault, order_of
+from tests.integration.operator.test_restores import ask, restore_jobs, until_phase
+from tests.integration.operator.test_restores import behave as restoring
 
 from strongroom.api.labels import CONTROLLER_LEASE
-from strongroom.kube.kinds import EVENTS, POLICIES, RUNS
+from strongroom.kube.kinds import EVENTS, POLICIES, RESTORES, RUNS
 
 BURST = (
     Fault(409, "Conflict"),
@@ -30,7 +32,7 @@ async def test_bursts_of_every_error_cost_no_run_and_make_no_second_job(world, a
     chance = random.Random(20261128)
     await world.store()
     await world.policy()
-    async with world.operator(**through, resync_seconds=2) as task:
+    async with world.operator(**through, resync_seconds=1) as task:
         await probe.until_ready()
         faulty.decide = lambda _asked: chance.choice(BURST) if chance.random() < 0.5 else None
         began = time.monotonic()
@@ -134,6 +136,29 @@ async def test_a_clock_ahead_of_the_servers_decides_no_slot_deletes_nothing_and_
         assert [run["spec"].get("slot") for run in runs].count(None) == 1
         await world.until_condition(POLICIES, "orders", "Ready", "True")
         await probe.until_metric(0, "strongroom_operator_obstacle")
+
+
+async def test_what_a_restore_has_replaced_is_not_dropped_by_a_clock_that_may_be_wrong(
+    world, agent, faulty, probe, through
+):
+    agent.behave = restoring
+    faulty.date_shift = timedelta(hours=-1)
+    await world.store()
+    await world.policy()
+    async with world.operator(**through, resync_seconds=1):
+        await world.run()
+        await world.until_phase("Succeeded")
+        await ask(world, keepReplaced="1s", confirm="orders", safetyBackup=False)
+        done = await until_phase(world, "Succeeded", "Failed")
+        assert done["phase"] == "Succeeded", done["message"]
+        await asyncio.sleep(2)
+        assert await restore_jobs(world, "DropReplaced") == []
+        faulty.date_shift = timedelta(0)
+
+        async def dropped():
+            return (await world.get(RESTORES, "back"))["status"].get("droppedTime")
+
+        await until(dropped, "what was replaced is dropped")
 
 
 async def test_a_namespace_that_is_being_deleted_is_told_and_not_stormed(
