@@ -30,7 +30,7 @@ async def answer_ask(context: Context, job: JobState, pod: PodState, ask: Ask) -
     except StrongroomError as error:
         await _answer(context, pod, Answer(number=ask.number, done=False, message=error.message))
     except Forbidden as error:
-        message = f"the operator may not: {explain(error).message}"[:1024]
+        message = explain(error).message[:1024]
         await _answer(context, pod, Answer(number=ask.number, done=False, message=message))
     else:
         if note is not None:
@@ -57,8 +57,7 @@ def _wish_of(context: Context, job: JobState) -> Wish:
     if request is None:
         words = "spec.stopServices: the Job is not that of a RestoreRequest that is there"
         raise StrongroomError(Reason.HookFailed, words)
-    workloads = [each.workload for each in request.spec.stop_services]
-    return Wish(tuple(each for each in workloads if each is not None), request.spec.stop_timeout)
+    return Wish.of(request)
 
 
 def _request_of(context: Context, job: JobState) -> RestoreRequest | None:

@@ -13,6 +13,7 @@ from strongroom.api.workorder import WorkOrder
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.controllers.pods import find_node
+from strongroom.controllers.scaling import Wish, find_trouble
 from strongroom.domain.drillorders import build_drill_order
 from strongroom.domain.jobbodies import Undoing
 from strongroom.domain.jobs import Place, build_request_job
@@ -207,6 +208,11 @@ async def _make_job(context: Context, view: _View, step: MakeJob) -> Step:
     request, policy = view.request, view.basis.policy
     order = _build_order(view, step.purpose)
     site = await _find_site(context, view, order)
+    if step.purpose == "plan" and isinstance(site, Cluster):
+        trouble = await find_trouble(context, request.meta.namespace, Wish.of(request))
+        if trouble is not None:
+            words = f"{trouble}. {trouble.reason.hint}"
+            return Finish(succeeded=False, reason=trouble.reason.name, message=words)
     async with context.starting:
         targets = context.observed.turns.targets_of_order(order, site)
         busy = _busy(context, request, step.purpose, targets)

@@ -10,13 +10,15 @@ from datetime import timedelta
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.fields import parse_duration
 from strongroom.api.labels import RESTORE_FINALIZER, STOPPED_ANNOTATION
+from strongroom.api.resources import RestoreRequest
 from strongroom.api.workloads import Workload
 from strongroom.controllers.context import Context
 from strongroom.domain.jobstates import JobState
 from strongroom.domain.stoppedservices import Stopped, StoppedServices, format_stopped, selects
 from strongroom.kube.client import Object
-from strongroom.kube.errors import NotFound
+from strongroom.kube.errors import Forbidden, NotFound
 from strongroom.kube.kinds import DEPLOYMENTS, JOBS, PODS, STATEFUL_SETS, ApiKind
+from strongroom.kube.refusals import explain
 from strongroom.kube.rights import on
 
 SCALING = tuple(
@@ -39,6 +41,30 @@ class Wish:
 
     workloads: tuple[Workload, ...]
     timeout: str
+
+    @classmethod
+    def of(cls, request: RestoreRequest) -> "Wish":
+        """Containers are none of its business."""
+        workloads = [each.workload for each in request.spec.stop_services]
+        return cls(tuple(each for each in workloads if each is not None), request.spec.stop_timeout)
+
+
+async def find_trouble(context: Context, namespace: str, wish: Wish) -> StrongroomError | None:
+    """What would keep them from being stopped, before hours go into what needs it."""
+    for each in wish.workloads:
+        try:
+            found = await _get(context, namespace, each)
+        except Forbidden as error:
+            words = f"spec.stopServices: {explain(error).message}"
+            return StrongroomError(Reason.PermissionDenied, words)
+        if found is None:
+            return _missing(namespace, each)
+    return None
+
+
+def _missing(namespace: str, workload: Workload) -> StrongroomError:
+    words = f"spec.stopServices: there is no {workload} in namespace {namespace}"
+    return StrongroomError(Reason.TargetMissing, words)
 
 
 async def stop_services(context: Context, job: JobState, wish: Wish) -> bool:
@@ -80,15 +106,14 @@ async def let_go(context: Context, job: JobState) -> None:
 
 
 async def _find(context: Context, job: JobState, workload: Workload) -> Stopped:
-    body = await _get(context, job, workload)
+    body = await _get(context, job.meta.namespace, workload)
     if body is None:
-        words = f"spec.stopServices: there is no {workload} in namespace {job.meta.namespace}"
-        raise StrongroomError(Reason.HookFailed, words)
+        raise _missing(job.meta.namespace, workload)
     return Stopped(workload, str(body["metadata"]["uid"]), _replicas(body))
 
 
-async def _get(context: Context, job: JobState, workload: Workload) -> Object | None:
-    return await context.client.reads.get(_KINDS[workload.kind], job.meta.namespace, workload.name)
+async def _get(context: Context, namespace: str, workload: Workload) -> Object | None:
+    return await context.client.reads.get(_KINDS[workload.kind], namespace, workload.name)
 
 
 def _replicas(body: Object) -> int:
@@ -100,7 +125,7 @@ def _replicas(body: Object) -> int:
 async def _scale(context: Context, job: JobState, stopped: Stopped, replicas: int) -> None:
     """To 0 whatever it is; back only from 0, and only what is still the same object."""
     workload = stopped.workload
-    body = await _get(context, job, workload)
+    body = await _get(context, job.meta.namespace, workload)
     if body is None or str(body["metadata"]["uid"]) != stopped.uid:
         return
     now = _replicas(body)
@@ -115,7 +140,7 @@ async def _scale(context: Context, job: JobState, stopped: Stopped, replicas: in
 
 async def _pods_of(context: Context, job: JobState, workload: Workload) -> list[str]:
     """Names of its pods, those that are ending included."""
-    body = await _get(context, job, workload)
+    body = await _get(context, job.meta.namespace, workload)
     selector = {} if body is None else (body.get("spec") or {}).get("selector") or {}
     listing = await context.client.reads.list(
         PODS, job.meta.namespace, labels=selector.get("matchLabels") or None
