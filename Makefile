@@ -1,6 +1,6 @@
 # `make demo` and `make test` do all the set-up that they need.
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test demo demo-docker demo-stop bench crds image clean
+.PHONY: help setup check format test test-kind demo demo-docker demo-stop bench crds image clean
 SHELL := /bin/bash
 # Hundreds of processes are started: none shall compile again what one before it has.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,8 +28,11 @@ format: setup  ## Format, and mend what the linter can mend
 
 test:  ## Everything: the gate, unit, contract, integration, end to end
 	@scripts/setup.sh --tests
-	@$(BIN)/python -m tests.images.worker & images=$$!; $(MAKE) --no-print-directory check && wait $$images
+	@$(BIN)/python -m tests.cluster.building & $(BIN)/python -m tests.images.worker & images=$$!; $(MAKE) --no-print-directory check && wait $$images
 	@scripts/test.sh $(PYTEST_FLAGS)
+
+test-kind:  ## The stories of tests/cluster on a new cluster of the program kind
+	@scripts/kind.sh
 
 demo: setup  ## The main job, end to end, in .demo/ (KEEP=1 leaves it running)
 	@KEEP=$(KEEP) scripts/demo.sh

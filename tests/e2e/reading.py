@@ -9,7 +9,18 @@ from typing import Any
 import urllib3
 
 from strongroom.api import kinds
-from strongroom.kube.kinds import EVENTS, HOSTS, JOBS, POLICIES, RESTORES, RUNS, SECRETS, STORES, ApiKind
+from strongroom.kube.kinds import (
+    EVENTS,
+    HOSTS,
+    JOBS,
+    PODS,
+    POLICIES,
+    RESTORES,
+    RUNS,
+    SECRETS,
+    STORES,
+    ApiKind,
+)
 from strongroom.kube.kubeconfigs import Credential, read_credential
 
 _OWN = {
@@ -20,7 +31,11 @@ _OWN = {
     RESTORES: kinds.RESTORE_REQUEST,
 }
 _KINDS = {
-    **{name: kind for kind in (*_OWN, JOBS, SECRETS, EVENTS) for name in (kind.plural, kind.kind.lower())},
+    **{
+        name: kind
+        for kind in (*_OWN, JOBS, PODS, SECRETS, EVENTS)
+        for name in (kind.plural, kind.kind.lower())
+    },
     **{own.short_name: kind for kind, own in _OWN.items()},
 }
 _SECONDS = 60

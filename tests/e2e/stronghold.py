@@ -1,40 +1,25 @@
 """`strongroom up` as a child process, and the real kubectl against it: what the stories are told with."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.e2e.reading import NotReadError, read
+from tests.e2e.kubectl import Plane, condition, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-KUBECTL = Path(sys.executable).parent / "kubectl"
-
-
-def eventually(what: str, check: Callable[[], Any], seconds: float = 120.0, every: float = 0.2) -> Any:
-    """The first true answer of `check`; fails with its last answer when the time is over."""
-    deadline = time.monotonic() + seconds
-    answer: Any = None
-    while time.monotonic() < deadline:
-        answer = check()
-        if answer:
-            return answer
-        time.sleep(every)
-    raise AssertionError(f"{what}: not within {seconds} s; last answer {answer!r}")
 
 
 @dataclass
-class Stronghold:
+class Stronghold(Plane):
     """One `strongroom up` with its state folder and its log."""
 
     state: Path
@@ -42,6 +27,10 @@ class Stronghold:
     options: tuple[str, ...] = ("--engine", "unix:///nonexistent/docker.sock")
     """More words for `strongroom up`. A machine's own Engine is none of the tests' business."""
     process: "subprocess.Popen[bytes] | None" = field(default=None)
+
+    @property
+    def home(self) -> Path:
+        return self.state
 
     @property
     def kubeconfig(self) -> Path:
@@ -84,8 +73,7 @@ class Stronghold:
         if not self.kubeconfig.exists():
             return False
         host = self.try_get("dockerhost", "local")
-        conditions = (host or {}).get("status", {}).get("conditions", [])
-        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+        return condition(host or {}, "Ready").get("status") == "True"
 
     def stop(self) -> int:
         assert self.process is not None
@@ -117,87 +105,6 @@ class Stronghold:
         """The processes of one part: apiserver, operator, agent or worker."""
         return [p for p in self.processes() if _subcommand(p) == name]
 
-    def kubectl(
-        self, *arguments: str, text: str | None = None, check: bool = True
-    ) -> "subprocess.CompletedProcess[str]":
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.state),
-            "KUBECONFIG": str(self.kubeconfig),
-        }
-        done = subprocess.run(
-            [KUBECTL, *arguments],
-            input=text,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        if check and done.returncode != 0:
-            raise AssertionError(f"kubectl {' '.join(arguments)}: {done.stderr}")
-        return done
-
-    def strongroom(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.state),
-            "KUBECONFIG": str(self.kubeconfig),
-            "COLUMNS": "160",
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "strongroom", *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-
-    def apply(self, *objects: dict[str, Any]) -> None:
-        self.kubectl(
-            "apply", "-f", "-", text=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
-        )
-
-    def get(self, kind: str, name: str) -> dict[str, Any]:
-        return read(self.kubeconfig, kind, name)
-
-    def try_get(self, kind: str, name: str) -> dict[str, Any] | None:
-        try:
-            return read(self.kubeconfig, kind, name)
-        except NotReadError:
-            return None
-
-    def items(self, kind: str, selector: str | None = None) -> list[dict[str, Any]]:
-        answer: list[dict[str, Any]] = read(self.kubeconfig, kind, selector=selector)["items"]
-        return answer
-
-    def when(
-        self, kind: str, name: str, type_: str, status: str = "True", seconds: float = 120
-    ) -> dict[str, Any]:
-        """The object once its condition has that status."""
-
-        def so() -> dict[str, Any] | None:
-            body = self.try_get(kind, name)
-            return body if body and condition(body, type_).get("status") == status else None
-
-        body: dict[str, Any] = eventually(f"{kind} {name} has {type_}={status}", so, seconds)
-        return body
-
-    def finished_run(self, name: str, seconds: float = 240) -> dict[str, Any]:
-        """The run once its phase is terminal."""
-
-        def terminal() -> dict[str, Any] | None:
-            run = self.try_get("backuprun", name)
-            return (
-                run
-                if run and run.get("status", {}).get("phase") in {"Succeeded", "Partial", "Failed", "Skipped"}
-                else None
-            )
-
-        finished: dict[str, Any] = eventually(f"backuprun {name} ends", terminal, seconds)
-        return finished
-
 
 def _command_line(folder: Path) -> list[str]:
     try:
@@ -223,11 +130,6 @@ def stronghold(state: Path, tick_seconds: float = 1.0, **more: Any) -> Iterator[
         yield started
     finally:
         started.end()
-
-
-def condition(body: dict[str, Any], type_: str) -> dict[str, Any]:
-    """The condition of that type, or an empty one."""
-    return next((c for c in body.get("status", {}).get("conditions", []) if c["type"] == type_), {})
 
 
 def store(path: Path, name: str = "disk") -> dict[str, Any]:

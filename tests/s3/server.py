@@ -39,10 +39,11 @@ class S3Server:
 
     port: int
     word: str
+    address: str = "127.0.0.1"
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     def secret_key(self, user: str = "admin") -> str:
         return f"secret-{user}-{self.word}"
@@ -83,8 +84,8 @@ class S3Server:
 
 
 @contextmanager
-def running_s3(folder: Path) -> Iterator[S3Server]:
-    """A server with its data in that folder, stopped at the end."""
+def running_s3(folder: Path, address: str = "127.0.0.1") -> Iterator[S3Server]:
+    """A server with its data in that folder, stopped at the end; on another address than loopback for those who do not reach it."""
     word = secrets.token_hex(8)
     identities = [
         {
@@ -99,13 +100,17 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
     (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     with (folder / "log").open("wb") as log:
         for _ in range(3):
-            ports = _free_ports()
+            ports = _free_ports(address)
             process = subprocess.Popen(
-                _command(folder, ports), stdout=log, stderr=log, cwd=folder, env={**os.environ, **GROWTH}
+                _command(folder, ports, address),
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env={**os.environ, **GROWTH},
             )
+            server = S3Server(ports["s3.port"], word, address)
             try:
-                if _answers(process, ports["s3.port"]):
-                    server = S3Server(ports["s3.port"], word)
+                if _answers(process, server.endpoint):
                     server.client().create_bucket(Bucket=OPEN_BUCKET)
                     yield server
                     return
@@ -114,11 +119,11 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
     raise AssertionError((folder / "log").read_text()[-2000:])
 
 
-def _command(folder: Path, ports: dict[str, int]) -> list[str]:
+def _command(folder: Path, ports: dict[str, int], address: str) -> list[str]:
     options = {
         "dir": str(folder),
-        "ip": "127.0.0.1",
-        "ip.bind": "127.0.0.1",
+        "ip": address,
+        "ip.bind": address,
         "s3.config": str(folder / "s3.json"),
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
@@ -133,22 +138,22 @@ def _command(folder: Path, ports: dict[str, int]) -> list[str]:
     return [str(weed), "server", "-s3", "-filer", *(f"-{name}={value}" for name, value in options.items())]
 
 
-def _free_ports() -> dict[str, int]:
+def _free_ports(address: str) -> dict[str, int]:
     """One for each, all held until the last is known. Another process may be faster: the start is tried again."""
     with ExitStack() as held:
         sockets = {name: held.enter_context(socket.socket()) for name in PORTS}
         for each in sockets.values():
-            each.bind(("127.0.0.1", 0))
+            each.bind((address, 0))
         return {name: each.getsockname()[1] for name, each in sockets.items()}
 
 
-def _answers(process: "subprocess.Popen[bytes]", port: int) -> bool:
+def _answers(process: "subprocess.Popen[bytes]", endpoint: str) -> bool:
     """Whether the server answers before it ends, or the time is over."""
     deadline = time.monotonic() + _START_SECONDS
     with urllib3.PoolManager(retries=False) as pool:
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(urllib3.exceptions.HTTPError):
-                return pool.request("GET", f"http://127.0.0.1:{port}/", timeout=5).status < 500
+                return pool.request("GET", f"{endpoint}/", timeout=5).status < 500
             time.sleep(0.1)
     return False
 
