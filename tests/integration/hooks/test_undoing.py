@@ -96,11 +96,17 @@ def test_a_stop_that_the_engine_is_still_at_is_waited_for(services: Services) ->
     services.run(
         "slow", "--stop-signal=TERM", command=("sh", "-c", "trap '' TERM; sleep infinity & wait; wait")
     )
-    left_stopped(services, "slow", done=False)
     ask = "import sys; from strongroom.engine.connecting import connect_engine as c; from strongroom.engine.services import "
-    ask += "stop_container as s; s(c(sys.argv[1]), 'slow', 'slow', 1)"
-    begun = datetime.now(UTC)
-    with subprocess.Popen([sys.executable, "-c", ask, services.engine.url]) as worker:
+    ask += "stop_container as s; e = c(sys.argv[1]); print(flush=True); input(); s(e, 'slow', 'slow', 1)"
+    command = [sys.executable, "-c", ask, services.engine.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        worker.stdout.readline()
+        begun = datetime.now(UTC)
+        left_stopped(services, "slow", done=False)
+        assert worker.stdin is not None
+        worker.stdin.write(b"now\n")
+        worker.stdin.flush()
         while not services.happened(begun, "kill"):
             assert worker.poll() is None
         worker.send_signal(signal.SIGKILL)

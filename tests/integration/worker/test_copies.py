@@ -117,7 +117,7 @@ def test_a_slow_store_is_left_behind_where_fewer_copies_are_enough_and_nothing_i
     rules: dict[str, Any] = {"retention": {"keepLast": 1}, "minCopies": 1}
     for run in ("first", "second"):
         workshop.run_here(order(workshop, [plain, fast], run=run, retention={}))
-    slow = disk(workshop, "slow", limits={"uploadBytesPerSecond": 6 * MEBIBYTE})
+    slow = disk(workshop, "slow", limits={"uploadBytesPerSecond": 2 * MEBIBYTE})
     finished = workshop.run_here(order(workshop, [slow, fast], 12 * MEBIBYTE, "third", **rules))
     copies = told(finished)
     assert (finished.code, finished.result.outcome) == (0, "Succeeded"), finished.result.message
