@@ -34,6 +34,8 @@ class Shelves:
         self.damaged: list[str] = []
         self.size = size
         self.listings = 0
+        self.expected: list[str] = []
+        """What the last listing was to look for."""
         self.backups: list[dict[str, Any]] = []
 
     def behave(self, order: dict[str, Any]) -> dict[str, Any]:
@@ -42,6 +44,7 @@ class Shelves:
         if order["kind"] != "Catalogue":
             return good_result(order)
         self.listings += 1
+        self.expected = order["catalogue"].get("expected", [])
         store, after = order["stores"][0]["name"], order["catalogue"].get("after")
         held = sorted(self.points.get(store, []), key=lambda each: each["recoveryPoint"])
         rest = [each for each in held if each["recoveryPoint"] > (after or "")]

@@ -257,3 +257,19 @@ async def test_it_is_read_again_on_a_schedule_and_after_a_restart(world, agent, 
 
 async def _more(shelves, count):
     return shelves.listings > count
+
+
+async def test_a_listing_is_told_what_was_made_lately_so_that_one_which_is_behind_calls_nothing_missing(
+    world, agent, shelves
+):
+    await world.store()
+    await world.policy()
+
+    async def told():
+        await until_synced(world)
+        return shelves.expected
+
+    async with world.operator():
+        await world.run()
+        run = await world.until_phase("Succeeded")
+        assert await until(told, "a listing looks for it") == [run["status"]["recoveryPoint"]]
