@@ -61,7 +61,7 @@ async def _attend(context: Context, key: Key) -> None:
     except (Forbidden, Invalid) as error:  # not by itself will it be otherwise
         pause = _try_again(context, key, error)
         log.debug("%s: trying again in %.1f s: %s", key, pause, error)
-        await note_refusal(context, key, error)
+        await _tell_refusal(context, key, error)
     except (ApiError, TimeoutError) as error:
         pause = _try_again(context, key, error)
         log.warning("%s: trying again in %.1f s: %s", key, pause, error)
@@ -70,6 +70,15 @@ async def _attend(context: Context, key: Key) -> None:
         pause = _try_again(context, key)
         log.exception("%s: trying again in %.1f s", key, pause)
     context.measures.reconcile_seconds.observe(time.perf_counter() - started)
+
+
+async def _tell_refusal(context: Context, key: Key, error: ApiError) -> None:
+    try:
+        await note_refusal(context, key, error)
+    except LeadershipLost:
+        raise
+    except Exception:
+        log.exception("%s: a refusal could not be told: %s", key, error)
 
 
 def _try_again(context: Context, key: Key, error: Exception | None = None) -> float:

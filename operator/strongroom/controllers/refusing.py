@@ -1,13 +1,24 @@
 """What the API server refuses us about one object: its condition says so, an Event, the log; and it is tried again."""
 
 import logging
+from contextlib import suppress
 
+from strongroom.api.errors import StrongroomError
 from strongroom.api.fields import Fields
-from strongroom.api.resources import ObjectMeta, parse_restore, parse_run
+from strongroom.api.resources import (
+    BackupPolicy,
+    BackupRun,
+    BackupStore,
+    DockerHost,
+    ObjectMeta,
+    RestoreRequest,
+    parse_restore,
+    parse_run,
+)
 from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
+from strongroom.kube import kinds
 from strongroom.kube.errors import ApiError, Conflict
-from strongroom.kube.kinds import HOSTS, POLICIES, RESTORES, RUNS, STORES
 from strongroom.kube.refusals import explain
 
 log = logging.getLogger(__name__)
@@ -19,7 +30,9 @@ async def note_refusal(context: Context, key: Key, error: ApiError) -> None:
     is_news = context.refused.get(key) != refusal
     context.refused[key] = refusal
     found = _find(context, key)
-    if found is None:
+    if found is None:  # it does not parse, for instance: there is no status that could be added to
+        if is_news:
+            log.warning("%s: %s: %s", key, refusal.reason, refusal.message)
         return
     meta, status = found
     if is_news:
@@ -29,7 +42,7 @@ async def note_refusal(context: Context, key: Key, error: ApiError) -> None:
     except Conflict:
         log.debug("%s: changed meanwhile; the next attempt tells of the refusal", key)
     except (ApiError, TimeoutError) as failure:
-        log.warning("%s: its status cannot tell of it: %s", key, failure)
+        log.log(logging.WARNING if is_news else logging.DEBUG, "%s: its status cannot tell: %s", key, failure)
 
 
 def forget_refusal(context: Context, key: Key) -> None:
@@ -40,18 +53,19 @@ def forget_refusal(context: Context, key: Key) -> None:
 
 
 def _find(context: Context, key: Key) -> tuple[ObjectMeta, Fields] | None:
-    """The object as it was last observed."""
+    """The object as it was last observed; None for one that does not parse, or has ended."""
     name, known = (key.namespace, key.name), context.observed
-    if key.kind == RUNS and (body := known.active_runs.get(name)) is not None:
-        run = parse_run(body)
-        return run.meta, run.status
-    if key.kind == RESTORES and (body := known.restores.get(name)) is not None:
-        request = parse_restore(body)
-        return request.meta, request.status
-    if key.kind == POLICIES and (policy := known.policies.get(name)) is not None:
-        return policy.meta, policy.status
-    if key.kind == STORES and (store := known.stores.get(name)) is not None:
-        return store.meta, store.status
-    if key.kind == HOSTS and (host := known.hosts.get(name)) is not None:
-        return host.meta, host.status
-    return None
+    found: BackupPolicy | BackupStore | DockerHost | BackupRun | RestoreRequest | None = None
+    match key.kind:
+        case kinds.POLICIES:
+            found = known.policies.get(name)
+        case kinds.STORES:
+            found = known.stores.get(name)
+        case kinds.HOSTS:
+            found = known.hosts.get(name)
+        case kinds.RUNS if (body := known.active_runs.get(name)) is not None:
+            found = parse_run(body)
+        case kinds.RESTORES if (body := known.restores.get(name)) is not None:
+            with suppress(StrongroomError):
+                found = parse_restore(body)
+    return None if found is None else (found.meta, found.status)

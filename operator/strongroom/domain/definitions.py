@@ -29,7 +29,7 @@ class Drift:
         if self.lacking:
             return (
                 f"The API server's definition of {resource} is older than this operator: it drops {_some(self.lacking)}, so what they "
-                "ask for is not done and not told. Apply the definitions of this version: strongroom crds | kubectl apply -f -."
+                "ask for is not done and not told. Apply the definitions of this version: strongroom crds | kubectl apply --server-side -f -."
             )
         return (
             f"The API server's definition of {resource} is newer than this operator, which does not know {_some(self.unknown)}: "

@@ -1,5 +1,6 @@
 """Why the API server refuses us, in one word for programs and in words for people, with the way out."""
 
+import re
 from dataclasses import dataclass
 
 from strongroom.kube.errors import ApiError, Forbidden, NamespaceTerminating, NotFound
@@ -38,7 +39,12 @@ def explain(error: ApiError) -> Refusal:
             hint = "Apply the CustomResourceDefinitions of this version (strongroom crds)."
             return Refusal(NOT_SERVED, f"The API server does not serve {lacking.resource}: {words}. {hint}")
         case _:
-            return Refusal(UNREACHABLE if error.status == 0 else error.reason or "ApiError", f"{words}.")
+            return Refusal(UNREACHABLE if error.status == 0 else _word(error.reason), f"{words}.")
+
+
+def _word(reason: str) -> str:
+    """The server's own word, if it is one that a condition may hold: a proxy may say anything."""
+    return reason if re.fullmatch(r"[A-Z][A-Za-z0-9]{0,63}", reason) else "ApiError"
 
 
 def _lacking(error: Forbidden, words: str) -> str:

@@ -67,6 +67,14 @@ def test_a_kind_that_is_not_served_names_the_definitions_to_apply():
 
 
 @pytest.mark.parametrize(
+    ("said", "reason"), [("Invalid", "Invalid"), ("odd words", "ApiError"), ("", "ApiError")]
+)
+def test_a_servers_word_becomes_a_reason_only_if_it_is_one(said, reason):
+    error = errors.error_from_status(422, {"reason": said, "message": "why"})
+    assert explain(error).reason == reason
+
+
+@pytest.mark.parametrize(
     ("headers", "details", "seconds"),
     [
         ({"Retry-After": "7"}, {}, 7),
