@@ -28,7 +28,7 @@ async def answer_ask(context: Context, job: JobState, pod: PodState, ask: Ask) -
     try:
         note = await _carry_out(context, job, ask)
     except StrongroomError as error:
-        await _answer(context, pod, Answer(number=ask.number, done=False, message=error.message))
+        await _answer(context, pod, Answer(number=ask.number, done=False, message=error.message[:1024]))
     except Forbidden as error:
         message = explain(error).message[:1024]
         await _answer(context, pod, Answer(number=ask.number, done=False, message=message))

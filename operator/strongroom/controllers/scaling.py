@@ -74,7 +74,8 @@ async def stop_services(context: Context, job: JobState, wish: Wish) -> bool:
         found = [await _find(context, job, each) for each in wish.workloads]
         running = tuple(each for each in found if each.replicas > 0)
         stopped = StoppedServices(context.now(), running)
-        await _note(context, job, stopped)
+        # At the version that we know: a note that we have not seen yet knows better what there was.
+        await _note(context, job, stopped, job.meta.resource_version)
     for each in stopped.services:
         await _scale(context, job, each, 0)
     left = [name for each in stopped.services for name in await _pods_of(context, job, each.workload)]
@@ -153,9 +154,12 @@ async def _pods_of(context: Context, job: JobState, workload: Workload) -> list[
     ]
 
 
-async def _note(context: Context, job: JobState, stopped: StoppedServices | None) -> None:
+async def _note(
+    context: Context, job: JobState, stopped: StoppedServices | None, version: str | None = None
+) -> None:
     text = None if stopped is None else format_stopped(stopped)
-    await _patch(context, job, {"annotations": {STOPPED_ANNOTATION: text}})
+    at = {} if version is None else {"resourceVersion": version}
+    await _patch(context, job, {**at, "annotations": {STOPPED_ANNOTATION: text}})
 
 
 async def _patch(context: Context, job: JobState, meta: Object) -> None:
