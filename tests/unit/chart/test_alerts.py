@@ -65,6 +65,7 @@ def exported():
         next_schedule=now,
         stores={"s": StoreMeasures(1, 0, now)},
         drills=DrillMeasures(drilled=True, last=now, seconds=1.0, target_seconds=1),
+        untrusted_points=0,
     )
     measures.hosts[name] = HostMeasures(ready=True, engine_ready=True, uncovered=0)
     measures.stores[name] = StoreHealth(ready=True, free_bytes=1, last_contact=now)
