@@ -75,6 +75,7 @@ def body(kind, *, generation=1, conditions=(), spec=None, **status):
     }
 
 
+NOT_USED, NOT_CHECKED = ("Ready", "Unknown", "NotUsed"), ("Ready", "Unknown", "NotChecked")
 READY, NOT_READY = ("Ready", "True", "Ready"), ("Ready", "False", "StoreMissing")
 FRESH, STALE, NEVER = (
     ("Fresh", "True", "Fresh"),
@@ -106,12 +107,8 @@ FRESH, STALE, NEVER = (
         (body("BackupStore"), "Progressing", "in progress", "Current"),
         (body("BackupStore", conditions=(READY,)), "Healthy", "current", "Current"),
         (body("BackupStore", conditions=(NOT_READY,)), "Degraded", "failed", "InProgress"),
-        (
-            body("BackupStore", conditions=(("Ready", "Unknown", "NotUsed"),)),
-            "Healthy",
-            "in progress",
-            "InProgress",
-        ),
+        (body("BackupStore", conditions=(NOT_USED,)), "Healthy", "current", "InProgress"),
+        (body("BackupStore", conditions=(NOT_CHECKED,)), "Progressing", "in progress", "InProgress"),
         (body("BackupRun"), "Progressing", "in progress", "Current"),
         (body("BackupRun", phase="Running"), "Progressing", "in progress", "Current"),
         (body("BackupRun", phase="Succeeded"), "Healthy", "current", "Current"),
