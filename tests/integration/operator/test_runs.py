@@ -34,43 +34,6 @@ async def test_a_run_made_by_hand_becomes_a_verified_backup(ready):
     assert {("BackupRun", "Started"), ("BackupRun", "Succeeded"), ("BackupPolicy", "RunSucceeded")} <= events
 
 
-async def test_a_finished_run_belongs_to_its_policy_and_goes_with_it(ready):
-    await ready.run()
-    await ready.until_phase("Succeeded")
-
-    async def owned():
-        return (await ready.get(RUNS, "by-hand"))["metadata"].get("ownerReferences")
-
-    assert (await until(owned, "the run is owned"))[0]["kind"] == "BackupPolicy"
-    await ready.client.delete(POLICIES, ready.namespace, "orders")
-
-    async def gone():
-        return not await ready.get(RUNS, "by-hand")
-
-    await until(gone, "the run went with its policy")
-
-
-async def test_a_policy_deleted_while_its_run_works_lets_it_finish(ready, agent):
-    agent.behave = lambda _order: None
-    await ready.run()
-    await ready.until_phase("Running")
-    await ready.client.delete(POLICIES, ready.namespace, "orders")
-    await asyncio.sleep(0.5)
-    (job,) = await ready.jobs()
-    await agent.end(
-        job["metadata"]["name"],
-        good_result(
-            {
-                "kind": "Backup",
-                "backup": {"run": "by-hand"},
-                "runUid": job["metadata"]["ownerReferences"][0]["uid"],
-                "stores": [{"name": "vault"}],
-            }
-        ),
-    )
-    await ready.until_phase("Succeeded")
-
-
 async def test_a_run_verifies_while_its_worker_reads_back(ready, agent):
     agent.behave = lambda _order: None
     await ready.run()
