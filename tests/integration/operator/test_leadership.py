@@ -92,7 +92,7 @@ async def test_killed_at_random_moments_it_ends_with_one_job_per_run_and_every_r
         await world.policy(f"p{number}", database=f"d{number // 2}")
     made = 0
     for _ in range(6):
-        with process(world, identity="the-same", lease_seconds=4) as running:
+        with process(world, identity="the-same", lease_seconds=15) as running:
             for _ in range(2):
                 await world.run(f"r{made}", policy=f"p{made % 4}")
                 made += 1
@@ -100,7 +100,7 @@ async def test_killed_at_random_moments_it_ends_with_one_job_per_run_and_every_r
             assert running.poll() is None
             running.send_signal(signal.SIGKILL)
     before = await renewed(world)
-    with process(world, identity="the-same", lease_seconds=4) as running:
+    with process(world, identity="the-same", lease_seconds=15) as running:
         runs = await world.until_runs(made, seconds=60)
         assert {run["status"]["phase"] for run in runs} == {"Succeeded"}
         owners = [job["metadata"]["ownerReferences"][0]["uid"] for job in agent.seen.values()]
@@ -127,8 +127,8 @@ async def test_two_processes_never_act_at_once_while_the_leader_is_killed_again_
     await world.store()
     await world.policy()
     with (
-        process(world, identity="one", lease_seconds=2) as one,
-        process(world, identity="two", lease_seconds=2) as two,
+        process(world, identity="one", lease_seconds=5) as one,
+        process(world, identity="two", lease_seconds=5) as two,
     ):
         await world.run("r0")
         await world.until_phase("Succeeded", run="r0")
