@@ -88,9 +88,15 @@ async def test_a_drill_in_isolation_restores_in_a_container_and_leaves_nothing(h
     assert left(worker_engine) == ([], "")
 
 
-async def test_an_agent_and_a_worker_that_are_killed_leave_no_application_and_no_word_of_the_backup(
+async def test_kills_of_agent_worker_and_engine_leave_nothing_and_are_no_word_of_the_backup(
     host, worker_engine, tmp_path
 ):
+    await an_agent_and_a_worker_are_killed(host, worker_engine, tmp_path)
+    await an_engine_is_killed(host, worker_engine)
+
+
+async def an_agent_and_a_worker_are_killed(host, worker_engine, tmp_path):
+    """While the application is asked how it is."""
     waiting = APPLICATION | {"exec": ["false"], "timeout": "10m"}
     job = await host.send("shop", order=json.dumps(drill_order(host, application=waiting)), backoffLimit=0)
     await running(worker_engine, "--filter=name=-app$")
@@ -104,7 +110,8 @@ async def test_an_agent_and_a_worker_that_are_killed_leave_no_application_and_no
     assert left(worker_engine) == ([], "")
 
 
-async def test_a_drill_whose_engine_is_killed_runs_again_and_leaves_nothing(host, worker_engine):
+async def an_engine_is_killed(host, worker_engine):
+    """The Job runs again."""
     job = await host.send("shop", order=json.dumps(drill_order(host)), backoffLimit=8)
     await running(worker_engine)
     await asyncio.to_thread(worker_engine.kill)

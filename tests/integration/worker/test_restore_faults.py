@@ -181,13 +181,10 @@ def test_two_databases_are_both_put_back_when_the_application_is_not_well(
         before = one.state(), two.state()
         named = [{"source": "database", "database": each.name} for each in (one, two)]
         check = {"url": "http://127.0.0.1:9/", "timeout": "1s"}
-        one.refuse("ConfirmationWrong", two.name, target=both, overwrites=named[:1])
         finished = one.refuse("HealthCheckFailed", target=both, overwrites=named, healthCheck=check)
         assert finished.result.restore is not None
         assert finished.result.restore.rolled_back
         assert (one.state(), two.state()) == before
-        one.uid += "again"
-        assert len(one.restore(target=both, overwrites=named).result.restore.replaced) == 2  # type: ignore[union-attr]
 
 
 def test_what_was_replaced_and_is_used_again_is_not_dropped(shop: Restorable) -> None:
@@ -402,15 +399,6 @@ def test_only_what_the_request_has_replaced_is_dropped(shop: Restorable) -> None
     assert shop.workshop.run(order).result.reason == "TargetMissing"
     replaced["keptAs"] = name_replaced(shop.name, order["runUid"])
     assert shop.workshop.succeed(order).result.message == f"not there any more: {replaced['keptAs']}"
-
-
-def test_two_sources_with_one_database_are_told_apart_in_the_confirmation(shop: Restorable) -> None:
-    sources = [{"name": name, "postgres": shop.source()} for name in ("first", "second")]
-    run = f"twice{shop.uid}"
-    shop.workshop.succeed(shop.workshop.order(run, sources=sources))
-    plan = shop.workshop.succeed(shop.order("PlanRestore", targets=sources, choice={"run": run})).result.plan
-    assert plan is not None
-    assert plan.confirmation == f"first/{shop.name},second/{shop.name}"
 
 
 def test_an_application_that_keeps_connecting_does_not_hold_the_exchange_up(
