@@ -9,6 +9,9 @@ from tests.cluster.cluster import Cluster, Room, install
 from tests.cluster.place import KUBECONFIG, NODE, is_built, why_not
 from tests.cluster.running import RUN_VARIABLE, end_cluster, running_cluster
 
+_LONGEST_SECONDS = 1800
+"""Of one test with all that it waits for: the build, and its turn where another run has the machine's cluster."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("strongroom", "a real Kubernetes for tests/cluster")
@@ -34,8 +37,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Last, while the cluster is still being built beside the other tests."""
+    """With time to wait for the cluster; last, while it is still being built beside the other tests."""
     here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(_LONGEST_SECONDS))
     if not is_built():
         items.sort(key=lambda item: here in item.path.parents)
 

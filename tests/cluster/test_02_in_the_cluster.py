@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from tests.cluster.cluster import Room
-from tests.cluster.workloads import Database, Shelf
+from tests.cluster.workloads import Database, Shelf, claimed_store, in_cluster
 from tests.e2e.kubectl import condition, eventually
-from tests.e2e.stronghold import policy, run, secret
+from tests.e2e.stronghold import run, secret
 from tests.s3.server import S3Server, running_s3
 from tests.s3.stores import bucket_spec
 
@@ -46,16 +46,10 @@ def first(room: Room, database: Database, shelf: Shelf, bucket_server: S3Server)
     """The first run, ended."""
     bucket = bucket_server.make_bucket()
     media = {"name": "media", "files": {"persistentVolumeClaim": "media"}}
-    shop = policy("shop", database.source(), stores=["vault", "bucket"], retention={"keepLast": 1})
-    del shop["spec"]["host"]
+    shop = in_cluster("shop", database.source(), stores=["vault", "bucket"], retention={"keepLast": 1})
     shop["spec"]["sources"].append(media)
     room.apply(
-        {
-            "apiVersion": "strongroom.dev/v1alpha1",
-            "kind": "BackupStore",
-            "metadata": {"name": "vault"},
-            "spec": {"local": {"path": "/vault", "persistentVolumeClaim": "vault"}},
-        },
+        claimed_store("vault"),
         {
             "apiVersion": "strongroom.dev/v1alpha1",
             "kind": "BackupStore",

@@ -9,9 +9,9 @@ from tests.cluster.cluster import HOME_NAMESPACE, Room
 from tests.cluster.disturbing import disturb
 from tests.cluster.keeper import run_script
 from tests.cluster.place import STATE
-from tests.cluster.workloads import Database
+from tests.cluster.workloads import Database, protected_database
 from tests.e2e.kubectl import eventually
-from tests.e2e.stronghold import policy, run, secret
+from tests.e2e.stronghold import run
 
 pytestmark = pytest.mark.cluster
 HELD = "shop.customer"
@@ -20,21 +20,7 @@ HELD = "shop.customer"
 @pytest.fixture(scope="module")
 def database(room: Room) -> Database:
     """With a policy `shop` of it, into a claim."""
-    made = Database(room, "secret")
-    made.start()
-    made.load_shop(500)
-    room.cluster.make_claim(room.namespace, "vault")
-    shop = policy("shop", made.source(), stores=["vault"], backoffLimit=2)
-    del shop["spec"]["host"]
-    local = {"path": "/vault", "persistentVolumeClaim": "vault"}
-    vault = {
-        "apiVersion": "strongroom.dev/v1alpha1",
-        "kind": "BackupStore",
-        "metadata": {"name": "vault"},
-        "spec": {"local": local},
-    }
-    room.apply(vault, secret("shop-db", password=made.password), shop)
-    return made
+    return protected_database(room, 500, backoffLimit=2)
 
 
 def worker_pods(room: Room, of: str) -> list[dict[str, Any]]:

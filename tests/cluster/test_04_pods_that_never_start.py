@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from tests.cluster.cluster import Cluster, Room
+from tests.cluster.workloads import claimed_store, in_cluster
 from tests.e2e.kubectl import eventually
-from tests.e2e.stronghold import policy, run, secret
+from tests.e2e.stronghold import run, secret
 
 pytestmark = pytest.mark.cluster
 SECONDS = 60
@@ -47,15 +48,6 @@ def crowded(cluster: Cluster) -> Iterator[Room]:
         yield room
 
 
-def claimed_store(claim: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "strongroom.dev/v1alpha1",
-        "kind": "BackupStore",
-        "metadata": {"name": claim},
-        "spec": {"local": {"path": "/vault", "persistentVolumeClaim": claim}},
-    }
-
-
 def plain(name: str, **spec: Any) -> dict[str, Any]:
     """Each of a database of its own: none waits for another."""
     postgres = {
@@ -64,9 +56,7 @@ def plain(name: str, **spec: Any) -> dict[str, Any]:
         "passwordSecret": {"name": "shop-db", "key": "password"},
         "databases": [name],
     }
-    made = policy(name, postgres, **{"stores": ["vault"], **spec})
-    del made["spec"]["host"]
-    return made
+    return in_cluster(name, postgres, **spec)
 
 
 def says(room: Room, name: str, *words: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.cluster.cluster import Room
 from tests.e2e.kubectl import eventually
+from tests.e2e.stronghold import policy, secret
 from tests.integration.postgres import SHOP
 
 _TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
@@ -105,6 +106,34 @@ class Database:
             "spec": {"selector": labels, "ports": [{"port": 5432}]},
         }
         return [deployment, service]
+
+
+def claimed_store(claim: str) -> dict[str, Any]:
+    """A BackupStore in the claim of that name."""
+    return {
+        "apiVersion": "strongroom.dev/v1alpha1",
+        "kind": "BackupStore",
+        "metadata": {"name": claim},
+        "spec": {"local": {"path": "/vault", "persistentVolumeClaim": claim}},
+    }
+
+
+def in_cluster(name: str, postgres: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A policy of one database that the cluster's own Jobs carry out, by default into the claim `vault`."""
+    made = policy(name, postgres, **{"stores": ["vault"], **spec})
+    del made["spec"]["host"]
+    return made
+
+
+def protected_database(room: Room, rows: int, **spec: Any) -> Database:
+    """A database with the shop in it, and a policy `shop` that backs it up into the claim `vault`."""
+    made = Database(room, "secret")
+    made.start()
+    made.load_shop(rows)
+    room.cluster.make_claim(room.namespace, "vault")
+    login = secret("shop-db", password=made.password)
+    room.apply(claimed_store("vault"), login, in_cluster("shop", made.source(), **spec))
+    return made
 
 
 @dataclass(frozen=True)
