@@ -5,6 +5,7 @@ Read from the server's OpenAPI document, which needs no right beyond discovery. 
 
 import logging
 from collections.abc import Iterator
+from functools import cache
 
 from strongroom.api.crds import build_crds
 from strongroom.api.group import GROUP, VERSION
@@ -26,16 +27,27 @@ async def compare_definitions(context: Context) -> None:
         log.debug("the definitions of our kinds cannot be compared: %s", error)
         return
     served = dict(_schemas(document))
-    for own in build_crds():
-        name, kind = own["metadata"]["name"], own["spec"]["names"]["kind"]
+    for kind, (name, own) in _own_schemas().items():
         if kind not in served:
             continue
-        drift = find_drift(own["spec"]["versions"][0]["schema"]["openAPIV3Schema"], served[kind])
+        drift = find_drift(own, served[kind])
         if drift is None:
             context.obstacles.clear(f"definition of {name}")
         else:
             refusal = Refusal(drift.reason, drift.describe(name))
             context.obstacles.note(f"definition of {name}", refusal, blocks=False)
+
+
+@cache
+def _own_schemas() -> dict[str, tuple[str, Object]]:
+    """Names and schemas of our definitions, by kind; not cheap to make."""
+    return {
+        crd["spec"]["names"]["kind"]: (
+            crd["metadata"]["name"],
+            crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"],
+        )
+        for crd in build_crds()
+    }
 
 
 def _schemas(document: Object) -> Iterator[tuple[str, Object]]:
