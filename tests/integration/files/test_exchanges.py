@@ -53,7 +53,7 @@ def build(place: Path, *, entry_wise: bool) -> tuple[TreeRestoration, Exchange, 
     work = Work(os.fsencode(above) + b"/" + work_name("uid", "media"))
     name = os.fsencode(place)
     exchange: Exchange = EntryWise(work, name) if entry_wise else OneStep(work, name)
-    goal = Goal(ARTIFACT, "source media", str(place), name, "kept", "folder")
+    goal = Goal(ARTIFACT, "source media", str(place), name, "kept", "folder", replaces=True)
     return TreeRestoration(goal, work, exchange), exchange, work
 
 
