@@ -3,7 +3,6 @@
 import base64
 import fcntl
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.chart.installing import Helm, chart_for
 from tests.cluster.place import VOLUMES
-from tests.docker.engine import ROOT
 from tests.docker.slot import CACHE
 from tests.e2e.kubectl import Plane
 
@@ -22,7 +20,6 @@ from strongroom.kube.kubeconfigs import Credential, build_kubeconfig
 
 OPERATOR = "deployment/strongroom-operator"
 HOME_NAMESPACE = "strongroom"
-FIRST_WITH_RULES = 25
 _TICK_SECONDS = 1
 
 
@@ -106,30 +103,18 @@ class Room(Plane):
 
 
 def install(cluster: Cluster) -> None:
-    """`kubectl apply -k`, with the image of the tests and a quicker tick. Idempotent, safe in several processes."""
-    overlay = cluster.home / "overlay"
-    overlay.mkdir(exist_ok=True)
-    name, _, tag = cluster.worker_image.rpartition(":")
-    (overlay / "kustomization.yaml").write_text(
-        json.dumps(
-            {
-                "resources": [os.path.relpath(ROOT / "manifests", overlay.resolve())],
-                "images": [{"name": "strongroom", "newName": name, "newTag": tag}],
-                "patches": [
-                    {"target": {"kind": "Deployment"}, "patch": json.dumps(_quicker())},
-                    {"target": {"kind": "ConfigMap"}, "patch": json.dumps(_workers(cluster.worker_image))},
-                ],
-            }
-        )
-    )
+    """By the chart. Idempotent, safe in several processes."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        rendered = cluster.kubectl("kustomize", str(overlay)).stdout
-        if cluster.minor < FIRST_WITH_RULES:
-            rendered = yaml.safe_dump_all(map(_without_rules, yaml.safe_load_all(rendered)))
-        cluster.kubectl("apply", "--server-side", "--filename=-", text=rendered)
-        cluster.kubectl("rollout", "status", "--namespace", HOME_NAMESPACE, OPERATOR, "--timeout=100s")
+        helm = Helm(cluster.kubeconfig, cluster.home)
+        helm.install(chart_for(cluster.minor, cluster.home), chart_values(cluster))
+
+
+def chart_values(cluster: Cluster) -> dict[str, Any]:
+    """The image of the tests and a quicker tick; everything else is the chart's default."""
+    name, _, tag = cluster.worker_image.rpartition(":")
+    return {"image": {"repository": name, "tag": tag}, "extraArgs": [f"--tick-seconds={_TICK_SECONDS}"]}
 
 
 def _folder_volume(place: Path) -> dict[str, Any]:
@@ -144,22 +129,3 @@ def _folder_volume(place: Path) -> dict[str, Any]:
         "metadata": meta,
         "spec": {**spec, "claimRef": claim},
     }
-
-
-def _without_rules(node: Any) -> Any:
-    """Rules in CEL are unknown fields to an older server, which refuses them."""
-    if isinstance(node, dict):
-        return {
-            key: _without_rules(value) for key, value in node.items() if key != "x-kubernetes-validations"
-        }
-    return [_without_rules(each) for each in node] if isinstance(node, list) else node
-
-
-def _workers(image: str) -> list[dict[str, Any]]:
-    defaults = json.dumps({"image": image, "imagePullPolicy": "IfNotPresent"})
-    return [{"op": "replace", "path": "/data/job-defaults.yaml", "value": defaults}]
-
-
-def _quicker() -> list[dict[str, Any]]:
-    argument = f"--tick-seconds={_TICK_SECONDS}"
-    return [{"op": "add", "path": "/spec/template/spec/containers/0/args/-", "value": argument}]
