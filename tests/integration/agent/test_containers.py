@@ -156,7 +156,7 @@ async def test_what_a_container_encrypts_opens_with_the_stock_tools_alone(box, i
             (artifact,) = result["artifacts"]
             assert artifact["verification"]["readBackTo"] == "Plain"
             assert PASSPHRASE not in json.dumps(found) + box.log.read_text()
-        (sealed,) = tmp_path.rglob("*.tar.zst.gpg")
+        (sealed,) = (tmp_path / "store").rglob("*.tar.zst.gpg")
         plain = run("zstd", "-dc", stdin=ring.gpg("--decrypt", str(sealed)))
     assert run("tar", "-xO", "./one", stdin=plain) == b"content"
 
