@@ -1,23 +1,22 @@
-"""Who kills a part of the cluster that all tests share waits until nobody else is in the middle of a test."""
+"""Who kills a part of the cluster that all tests share waits until nobody else is in the middle of a test, its fixtures included."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO
 
-import pytest
+from tests.cluster.place import RUN_VARIABLE, tests_lock
 from tests.docker.slot import CACHE
 
-_LOCK: Path = CACHE / "cluster-tests.lock"
 _held: list[IO[str]] = []
 
 
-@pytest.fixture(autouse=True)
+@contextmanager
 def undisturbed() -> Iterator[None]:
-    """A test keeps the cluster whole for as long as it runs."""
+    """The cluster stays whole meanwhile."""
     CACHE.mkdir(parents=True, exist_ok=True)
-    with _LOCK.open("w") as lock:
+    with tests_lock(int(os.environ[RUN_VARIABLE])).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_SH)
         _held.append(lock)
         try:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.cluster.cluster import Cluster, Room, install
-from tests.cluster.place import KUBECONFIG, NODE, is_built, why_not
-from tests.cluster.running import RUN_VARIABLE, end_cluster, running_cluster
+from tests.cluster.place import KUBECONFIG, NODE, RUN_VARIABLE, is_built, why_not
+from tests.cluster.running import end_cluster, running_cluster
 
 _LONGEST_SECONDS = 1800
 """Of one test with all that it waits for: the build, and its turn where another run has the machine's cluster."""
@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: here in item.path.parents)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """A cluster with CRDs, rights and the operator in it. Skips where there is none to be had."""
     option = request.config.getoption

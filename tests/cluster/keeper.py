@@ -1,7 +1,8 @@
 """The process that owns the cluster: `python -m tests.cluster.keeper PID IMAGES`.
 
 Waits for its turn, starts the machine's default Docker Engine if none runs, and the cluster on it; prints `ready`. At SIGTERM,
-or when the process PID has gone, it ends what it started. IMAGES is a prepared data root, see tests/images.
+when the process PID has gone, or when none of the run's tests has been at work for a minute, it ends what it started.
+IMAGES is a prepared data root, see tests/images.
 """
 
 import fcntl
@@ -16,13 +17,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from tests.cluster.place import BUILT, LOCK, NODE, STATE, find_scripts
+from tests.cluster.place import BUILT, LOCK, NODE, STATE, find_scripts, tests_lock
 from tests.docker import daemons, removal
 from tests.docker.keeper import clone
 from tests.docker.slot import CACHE, RUN, Slot
 
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _SERVICES = "10.77.0.0/24"
+_QUIET_SECONDS = 60
 _POLL_SECONDS = 0.2
 
 
@@ -118,19 +120,41 @@ def _start_engine(images: Path) -> None:
     daemons.start_dockerd(SLOT)
 
 
+def _open_lock(path: Path) -> int:
+    """Its descriptor, which this process never closes."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def is_quiet(tests: int) -> bool:
+    """Whether no test is at work. Then the lock is ours: one that begins meanwhile waits, and starts a new cluster."""
+    try:
+        fcntl.flock(tests, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def main(run: int, images: str) -> None:
     # Ctrl-C reaches the whole group; SIGTERM is the end here.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     told: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     RUN.mkdir(mode=0o711, exist_ok=True)
-    lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    fcntl.flock(_open_lock(LOCK), fcntl.LOCK_EX)
     with ExitStack() as until:
         start(Path(images), until)
         print("ready", flush=True)
+        # Open until the very end: who then waits for it finds no keeper any more.
+        tests = _open_lock(tests_lock(run))
+        quiet_since = time.monotonic()
         while not told and Path(f"/proc/{run}").exists():
             time.sleep(_POLL_SECONDS)
+            if not is_quiet(tests):
+                quiet_since = time.monotonic()
+            elif time.monotonic() - quiet_since > _QUIET_SECONDS:
+                break
+            else:
+                fcntl.flock(tests, fcntl.LOCK_UN)
 
 
 if __name__ == "__main__":

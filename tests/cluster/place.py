@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from tests.docker.engine import ROOT, missing
-from tests.docker.slot import RUN
+from tests.docker.slot import CACHE, RUN
 
 BUILT = Path("/var/tmp/realcluster")
 """Outside of every checkout: it takes minutes to build and gigabytes to keep."""
@@ -18,7 +18,14 @@ NODE = "172.17.0.1"
 """The machine's address on the default Engine's bridge: pods reach it, and nobody else."""
 LOCK = RUN / "cluster.lock"
 """Held by whoever runs the cluster: one at a time on a machine."""
+RUN_VARIABLE = "STRONGROOM_TEST_RUN"
+"""Process id of the run: of pytest, or of the one whose workers the processes are."""
 _PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+
+
+def tests_lock(run: int) -> Path:
+    """Shared by the tests of a run while they are at work, and held alone by whoever wants none to be."""
+    return CACHE / f"cluster-tests-{run}.lock"
 
 
 def find_scripts() -> Path | None:

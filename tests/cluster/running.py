@@ -1,4 +1,4 @@
-"""The one-node Kubernetes of a test run: started by whichever of its processes asks first, ended with the run."""
+"""The one-node Kubernetes of a test run: started by whichever of its processes asks first, ended some time after its last test."""
 
 import contextlib
 import fcntl
@@ -11,13 +11,11 @@ import time
 from pathlib import Path
 
 from tests.cluster.building import build
-from tests.cluster.place import KUBECONFIG
+from tests.cluster.place import KUBECONFIG, RUN_VARIABLE, tests_lock
 from tests.docker.engine import ROOT, EngineError
 from tests.docker.slot import CACHE
 from tests.images.worker import worker_images
 
-RUN_VARIABLE = "STRONGROOM_TEST_RUN"
-"""Process id of the run: of pytest, or of the one whose workers the processes are."""
 _NOTE = CACHE / "cluster.json"
 _END_SECONDS = 120
 
@@ -64,6 +62,7 @@ def _keeper_of(run: int) -> int | None:
 
 def end_cluster(run: int) -> None:
     """End the run's cluster, if it has one, and wait for it."""
+    tests_lock(run).unlink(missing_ok=True)
     keeper = _keeper_of(run)
     if keeper is None:
         return
