@@ -15,7 +15,8 @@ from strongroom.worker.progress import ProgressLines
 
 PATIENCE_SECONDS = 900.0
 """An operator that is made anew is back by then."""
-HURRIED_SECONDS = 90.0
+HURRIED_SECONDS = 3.0
+"""A pod that is to end is asked about, but gets no answer: kubelet fills none of its files any more."""
 _LOOK_SECONDS = 0.1
 _SAY_AGAIN_SECONDS = 10.0
 _LARGEST_BYTES = 65_536

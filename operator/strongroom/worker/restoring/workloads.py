@@ -35,18 +35,22 @@ class Workloads:
         """Return when none of their pods is left. Raises HookFailed."""
         if not self.stops:
             return
-        try:
-            self._asking.ask("StopServices")
-        except StrongroomError as error:
-            if not self._asking.is_hurried():
-                raise
+        if self._asking.is_hurried():
             # Whoever is told to end puts back the old all the same: sessions that are in the way are ended.
-            log.warning("services are not stopped: %s", error.message)
+            log.warning("services are not stopped: this worker is to end")
+            return
+        self._asking.ask("StopServices")
 
     def start(self) -> None:
         """Return when they are told to be as they were. Raises HookFailed."""
-        if self.stops:
+        if not self.stops:
+            return
+        try:
             self._asking.ask("StartServices")
+        except StrongroomError as error:
+            if not self._asking.is_hurried():
+                raise
+            log.warning("services are started when this worker has ended: %s", error.message)
 
     @property
     def _asking(self) -> Asking:
