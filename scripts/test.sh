@@ -4,7 +4,7 @@
 set -uo pipefail
 unset PYTHONDONTWRITEBYTECODE
 cd "$(dirname "$0")/.."
-readonly python=.venv/bin/python most_files=3
+readonly python=.venv/bin/python most_files=6
 report=$(mktemp -d)
 trap 'rm -rf "$report"' EXIT
 
