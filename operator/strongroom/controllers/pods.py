@@ -27,7 +27,7 @@ from strongroom.controllers.context import Context
 from strongroom.controllers.keys import Key
 from strongroom.controllers.scaling import let_go, start_services
 from strongroom.domain.jobstates import Ending, JobState
-from strongroom.domain.podstates import PodState, describe_loss, newest
+from strongroom.domain.podstates import PodState, judge_loss, newest
 from strongroom.kube.client import Object
 from strongroom.kube.errors import ApiError, NotFound
 from strongroom.kube.kinds import EVENTS, JOBS, PODS
@@ -107,16 +107,9 @@ async def _conclude(context: Context, job: JobState, ending: Ending, pod: PodSta
     if text is not None and len(text.encode()) <= LARGEST_RESULT_BYTES:
         await _annotate(context, job, {RESULT_ANNOTATION: text, TROUBLE_ANNOTATION: None})
     else:
-        await _annotate(context, job, {LOST_ANNOTATION: _describe_loss(job, ending, pod)})
+        reason, words = judge_loss(job, ending, pod)
+        await _annotate(context, job, {LOST_ANNOTATION: _word(reason.name, words)})
     return None
-
-
-def _describe_loss(job: JobState, ending: Ending, pod: PodState | None) -> str:
-    if job.trouble is not None:
-        return _word(Reason.PodNotStarted.name, job.trouble.message)
-    if ending.reason == Reason.DeadlineExceeded.name:
-        return _word(ending.reason, "it ran into its deadline")
-    return _word(Reason.WorkerLost.name, f"it ended without a result: {describe_loss(pod)}")
 
 
 async def _read_result(context: Context, pod: PodState) -> str | None:

@@ -17,17 +17,21 @@ USERS = "root:x:0:0:root:/root:/bin/sh\npostgres:x:{user}:{user}::/tmp:/bin/sh\n
 """The pod's user has no name in the image, and a server is made for nobody without one."""
 _SHARED_SHARE = 4
 _MOST_SHARED_BYTES = 1 << 30
-_SETTINGS = {
-    "listen_addresses": "",
+THROW_AWAY_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "autovacuum": "off",
+    "log_min_error_statement": "panic",
+}
+"""Of a server whose data nobody wants back, and whose log must hold no rows."""
+_SETTINGS = {
+    "listen_addresses": "",
+    **THROW_AWAY_SETTINGS,
     # A pod's /dev/shm holds 64 MiB.
     "dynamic_shared_memory_type": "mmap",
-    "log_min_error_statement": "panic",
 }
 # $1: the folder. The worker locks the file `lock` and then makes `begun`; it is waited for for ten minutes. Whatever the server says
 # at its end, the worker's exit code alone is the pod's.

@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from strongroom.api.errors import excerpt
+from strongroom.api.errors import Reason, excerpt
 from strongroom.api.labels import ANSWER_ANNOTATION, POD_JOB_LABEL
 from strongroom.api.resources import ObjectMeta
 from strongroom.api.workloads import Answer
+from strongroom.domain.jobstates import Ending, JobState
 
 CONTAINER = "worker"
 _HARMLESS = frozenset(["ContainerCreating", "PodInitializing", ""])
@@ -109,6 +110,16 @@ def _find_trouble(status: Mapping[str, Any], waiting: Mapping[str, Any]) -> tupl
 def newest(pods: Sequence[PodState]) -> PodState | None:
     """The pod of the last attempt."""
     return max(pods, key=lambda pod: (pod.created, pod.meta.name), default=None)
+
+
+def judge_loss(job: JobState, ending: Ending, pod: PodState | None) -> tuple[Reason, str]:
+    """Why a Job that has ended so has no result. Of a pod that has run its own end counts, whatever kept it waiting before."""
+    has_run = pod is not None and pod.termination is not None
+    if job.trouble is not None and not has_run:
+        return Reason.PodNotStarted, job.trouble.message
+    if ending.reason == Reason.DeadlineExceeded.name:
+        return Reason.DeadlineExceeded, "it ran into its deadline"
+    return Reason.WorkerLost, f"it ended without a result: {describe_loss(pod)}"
 
 
 def describe_loss(pod: PodState | None) -> str:

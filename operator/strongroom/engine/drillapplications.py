@@ -9,7 +9,13 @@ from strongroom.api.drills import DrillApplication, parse_memory
 from strongroom.api.labels import DRILL_LABEL
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
-from strongroom.engine.drillcontainers import SERVER_ADDRESS, SERVER_PORT, DrillContainer, start_throw_away
+from strongroom.engine.drillcontainers import (
+    SERVER_ADDRESS,
+    SERVER_PORT,
+    DrillContainer,
+    confinement,
+    start_throw_away,
+)
 
 APPLICATION_ROLE = "strongroom_application"
 """Role that it logs in as where the policy names none."""
@@ -61,15 +67,7 @@ def build_application_config(wanted: ApplicationContainer) -> dict[str, Any]:
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": {
             "NetworkMode": f"container:{wanted.server}",
-            "AutoRemove": True,
-            "CapDrop": ["ALL"],
-            "CapAdd": _CAPABILITIES,
-            "SecurityOpt": ["no-new-privileges"],
-            "LogConfig": {"Type": "none"},
-            "RestartPolicy": {"Name": "no"},
-            "Memory": wanted.memory_bytes,
-            "MemorySwap": wanted.memory_bytes,
-            "PidsLimit": _PROCESSES,
+            **confinement(_CAPABILITIES, wanted.memory_bytes, _PROCESSES),
         },
     }
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ import docker.errors
 from strongroom.api.errors import Reason, StrongroomError
 from strongroom.api.labels import DRILL_LABEL
 from strongroom.api.workorder import WorkOrder
+from strongroom.domain.drillservers import THROW_AWAY_SETTINGS
 from strongroom.engine.connecting import Engine
 from strongroom.engine.containers import Container
 from strongroom.engine.failures import engine_failures
@@ -28,15 +29,6 @@ _DATA = "/tmp/strongroom-drill"  # noqa: S108  the container's own
 _VOLUMES = ("/var/lib/postgresql", "/var/lib/postgresql/data")
 """Where official images would have a volume: what is mounted there already is none."""
 _EMPTY_BYTES = 1 << 20
-_SETTINGS = {
-    "fsync": "off",
-    "full_page_writes": "off",
-    "synchronous_commit": "off",
-    "wal_level": "minimal",
-    "max_wal_senders": "0",
-    "autovacuum": "off",
-    "log_min_error_statement": "panic",
-}
 
 
 @dataclass(frozen=True)
@@ -69,7 +61,7 @@ def drill_container(order: WorkOrder, source: str, container: str | None, image:
 
 def build_drill_config(wanted: DrillContainer) -> dict[str, Any]:
     """The body of the Engine's request (ContainerCreate of its API). Nothing in it is secret: whoever gets in there needs none."""
-    settings = {"listen_addresses": SERVER_ADDRESS if wanted.is_shared else "", **_SETTINGS}
+    settings = {"listen_addresses": SERVER_ADDRESS if wanted.is_shared else "", **THROW_AWAY_SETTINGS}
     return {
         "Image": wanted.image,
         # Its end needs neither worker nor agent.
@@ -91,17 +83,24 @@ def build_drill_config(wanted: DrillContainer) -> dict[str, Any]:
                 {"Type": "tmpfs", "Target": path, "TmpfsOptions": {"SizeBytes": _EMPTY_BYTES}}
                 for path in _VOLUMES
             ],
-            "AutoRemove": True,
-            "CapDrop": ["ALL"],
-            "CapAdd": _CAPABILITIES,
-            "SecurityOpt": ["no-new-privileges"],
-            "LogConfig": {"Type": "none"},
-            "RestartPolicy": {"Name": "no"},
-            "Memory": wanted.memory_bytes,
-            "MemorySwap": wanted.memory_bytes,
             "ShmSize": wanted.memory_bytes // 2,
-            "PidsLimit": _PROCESSES,
+            **confinement(_CAPABILITIES, wanted.memory_bytes, _PROCESSES),
         },
+    }
+
+
+def confinement(capabilities: Sequence[str], memory_bytes: int, processes: int) -> dict[str, Any]:
+    """The part of HostConfig that every throw-away container has: limits, no further privilege, no log, nothing left of it."""
+    return {
+        "AutoRemove": True,
+        "CapDrop": ["ALL"],
+        "CapAdd": list(capabilities),
+        "SecurityOpt": ["no-new-privileges"],
+        "LogConfig": {"Type": "none"},
+        "RestartPolicy": {"Name": "no"},
+        "Memory": memory_bytes,
+        "MemorySwap": memory_bytes,
+        "PidsLimit": processes,
     }
 
 
